@@ -1,0 +1,3 @@
+"""The write side: what may happen to a contract, and the record of it."""
+
+__version__ = "0.1.0"

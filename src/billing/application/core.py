@@ -1,0 +1,335 @@
+"""The application: the only reader and writer of the log.
+
+Events and the states they lead to are written in one transaction, or not at all.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from eventsourcing.application import AggregateNotFoundError, Application, ProcessingEvent
+from eventsourcing.persistence import Mapper, Notification, Recording
+
+from billing import publication
+from billing.application.states import KINDS, contract_row, kind_of_event, row_of
+from billing.clauses import Terms
+from billing.contract.state import Contract, apply, fold, intern_terms
+from billing.events import Event, stamped
+from billing.events.base import E
+from billing.events.contract import ContractEvent, ContractSigned, TermsAmended
+from billing.events.index import IndexPublished, SeriesDeclared, SeriesReplaced
+from billing.identity import contract_id, invoice_id, stream
+from billing.invoice import Invoice
+from billing.invoice import fold as fold_invoice
+from billing.mandate import Mandate
+from billing.party import Party
+from billing.record import EventMapper, UnknownEvent, from_stored, to_stored
+from billing.refusal import Refused
+from billing.store import StateRow, Store, Tx
+from indices import IndexBook, shipped
+
+PARIS = ZoneInfo("Europe/Paris")
+_terms = msgspec.json.Decoder(Terms)
+
+
+def project(contract: Contract | None, events: Iterable[Event]) -> Contract | None:
+    """The projector of a contract, as the library's repository calls it."""
+    return fold(contract, events)
+
+
+class Billing(Application[UUID]):
+    """Contracts and all that follows, on the database DATABASE_URL names.
+
+    `clock` tells the moment events are recorded; it is read here and nowhere below.
+    """
+
+    env: ClassVar[dict[str, str]] = {
+        "PERSISTENCE_MODULE": "billing.store",
+        "DATABASE_URL": "sqlite:///billing.db",
+    }
+
+    def __init__(
+        self,
+        env: dict[str, str] | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        user: str | None = None,
+    ) -> None:
+        super().__init__(env)
+        self.clock = clock
+        self.user = user or _who()
+        self.store: Store = self.recorder.store  # type: ignore[attr-defined]
+        self._book: tuple[int, IndexBook] | None = None
+        self._terms_known: set[str] = set()
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        """Our own encoding of events, beneath the library's event store."""
+        return EventMapper()
+
+    @property
+    def today(self) -> date:
+        """The civil date in Paris."""
+        return self.clock().astimezone(PARIS).date()
+
+    # Writing
+
+    def _record(self, processing_event: ProcessingEvent[UUID]) -> list[Recording[UUID]]:
+        """What `save` records goes down the same path as everything else."""
+        events: list[Any] = processing_event.events
+        positions = self.write(events)
+        return [
+            Recording(
+                event,
+                Notification(
+                    originator_id=event.originator_id,
+                    originator_version=event.originator_version,
+                    topic=event.TOPIC,
+                    state=to_stored(event).state,
+                    id=position,
+                ),
+            )
+            for event, position in zip(events, positions, strict=True)
+        ]
+
+    def write(self, events: Sequence[Event]) -> range:
+        """Records events and the states they lead to; a version taken meanwhile is a Conflict."""
+        if not events:
+            return range(0)
+        with self.store.transaction() as tx:
+            tx.lock()
+            return self.write_in(tx, events)
+
+    def write_in(self, tx: Tx, events: Sequence[Event]) -> range:
+        """The same within a transaction that already is the only writer."""
+        states: dict[UUID, tuple[Any, Any, int]] = {}
+        for event in events:
+            kind = kind_of_event(event)
+            if kind is None:
+                continue
+            id = event.originator_id
+            if id not in states:
+                rows = tx.states(kind.name, ids=[id])
+                before = kind.decode(rows[0].body) if rows else None
+                states[id] = (kind, before, rows[0].version if rows else 0)
+            kind, state, expected = states[id]
+            states[id] = (kind, kind.apply(state, event), expected)
+        positions = tx.append([to_stored(event) for event in events])
+        self.put_terms(tx, events)
+        tx.put_states(
+            [row_of(kind, id, state) for id, (kind, state, _) in states.items()],
+            [expected for _, _, expected in states.values()],
+        )
+        return positions
+
+    def put_terms(self, tx: Tx, events: Iterable[Event]) -> None:
+        """Keeps the clauses by their digest, as the states name them."""
+        rows = {
+            event.terms_id: StateRow(
+                stream("form", f"terms/{event.terms_id}"), "terms", event.terms_id, 1,
+                msgspec.json.encode(event.terms),
+            )
+            for event in events
+            if isinstance(event, ContractSigned | TermsAmended)
+            and event.terms_id not in self._terms_known
+        }
+        if rows:
+            tx.put_states(list(rows.values()))
+            self._terms_known.update(rows)
+
+    def stamp(
+        self, decisions: Iterable[E], id: UUID, version: int, by: str = ""
+    ) -> list[E]:
+        """The decisions as they will be recorded, after that version of the stream."""
+        at, by = self.clock(), by or self.user
+        return [
+            stamped(decision, id, version + rank, at, by)
+            for rank, decision in enumerate(decisions, 1)
+        ]
+
+    def change(
+        self,
+        number: str,
+        decision: Callable[[Contract], Iterable[ContractEvent]],
+        by: str = "",
+    ) -> list[ContractEvent]:
+        """One decision on one contract, recorded; raises Refused when it is not allowed."""
+        contract = self.contract(number)
+        events = self.stamp(decision(contract), contract_id(number), contract.version, by)
+        self.save(*events)
+        return events
+
+    # Reading
+
+    def contract(self, number: str, version: int | None = None) -> Contract:
+        """The contract now, or as it was at a version, replayed from its events."""
+        try:
+            return self.repository.get(  # type: ignore[type-var]
+                contract_id(number), version=version, projector_func=project  # type: ignore[arg-type]
+            )
+        except AggregateNotFoundError:
+            raise Refused(f"no contract {number}; `billing list` shows those there are") from None
+
+    def history(self, number: str) -> list[ContractEvent]:
+        """All events of a contract, in order."""
+        events: list[Any] = list(self.events.get(contract_id(number)))
+        if not events:
+            raise Refused(f"no contract {number}; `billing list` shows those there are")
+        return events
+
+    def contract_of(self, row: StateRow) -> Contract:
+        """The contract a state row holds."""
+        contract: Contract = KINDS["contract"].decode(row.body)
+        if any(name not in self._terms_known for _, name in contract.terms_ids):
+            self.learn_terms()
+        return contract
+
+    def learn_terms(self) -> None:
+        """Reads the clauses that the states name by their digest."""
+        for row in self.store.states("terms"):
+            if row.name not in self._terms_known:
+                intern_terms(row.name, _terms.decode(row.body))
+                self._terms_known.add(row.name)
+
+    def contracts(self) -> Iterator[Contract]:
+        """Every contract as it is now, by number."""
+        for row in self.store.states("contract"):
+            yield self.contract_of(row)
+
+    def party(self, code: str) -> Party | None:
+        """The party of that code."""
+        row = self.store.state("party", code)
+        return None if row is None else KINDS["party"].decode(row.body)
+
+    def mandate(self, reference: str) -> Mandate | None:
+        """The mandate of that reference."""
+        row = self.store.state("mandate", reference)
+        return None if row is None else KINDS["mandate"].decode(row.body)
+
+    def invoice_events(self, number: str, supplier: str = "") -> list[Event]:
+        """The events of an invoice or credit note; the supplier is needed when several bear it."""
+        suppliers = [supplier] if supplier else self.suppliers()
+        found = []
+        for code in suppliers:
+            events: list[Any] = list(self.events.get(invoice_id(code, number)))
+            if events:
+                found.append(events)
+        if not found:
+            raise Refused(f"no invoice {number}; `billing invoices` shows those there are")
+        if len(found) > 1:
+            raise Refused(f"several companies issued a {number}; say which with --supplier")
+        return found[0]
+
+    def invoice(self, number: str, supplier: str = "") -> Invoice:
+        """An invoice as it is now."""
+        invoice = fold_invoice(self.invoice_events(number, supplier))
+        if invoice is None:
+            raise Refused(f"{number} is a credit note")
+        return invoice
+
+    def suppliers(self) -> list[str]:
+        """The codes of the companies that have issued invoices."""
+        return list(dict.fromkeys(r.name.rpartition("/")[0] for r in self.store.states("numbers")))
+
+    def log(
+        self, start: int = 1, stop: int | None = None, topics: Sequence[str] | None = None
+    ) -> Iterator[tuple[int, Event]]:
+        """Positions and events, in the order they were recorded."""
+        for position, stored in self.store.read_log(start, stop, topics=topics):
+            yield position, from_stored(stored)
+
+    # The index book
+
+    def book(self) -> IndexBook:
+        """The published series as the log knows them now."""
+        position = self.store.log_position()
+        if self._book is None or self._book[0] != position:
+            published = [KINDS["index"].decode(row.body) for row in self.store.states("index")]
+            self._book = (position, publication.book_of(published))
+        return self._book[1]
+
+    def book_at(self, position: int) -> IndexBook:
+        """The book as it was when the log had that many events."""
+        series: dict[UUID, publication.Published] = {}
+        topics = [
+            "index.series_declared", "index.published", "index.corrected", "index.series_replaced"
+        ]
+        for _, event in self.log(stop=position, topics=topics):
+            id = event.originator_id
+            series[id] = publication.apply(series.get(id), event)
+        return publication.book_of(series.values())
+
+    def publish_shipped(self) -> int:
+        """Records the series and values shipped with the product that the log lacks; how many."""
+        book = shipped()
+        known = {row.name: row for row in self.store.states("index")}
+        events: list[Event] = []
+        values = 0
+        links = {link.old_series: link for link in book.links()}
+        for name, series in book.series().items():
+            before = KINDS["index"].decode(known[name].body) if name in known else None
+            held = set(before.observations) if before else set()
+            fresh = tuple(o for o in book.observations(name) if o not in held)
+            told: list[Event] = []
+            if before is None or before.series is None:
+                told.append(SeriesDeclared(series=series))
+            if fresh:
+                told.append(IndexPublished(series=name, observations=fresh))
+            link = links.get(name)
+            if link is not None and (before is None or link not in before.links):
+                told.append(SeriesReplaced(series=name, link=link))
+            values += len(fresh)
+            version = before.version if before else 0
+            events += self.stamp(told, stream("series", name), version, "shipped data")
+        self.write(events)
+        return values
+
+    # Rebuilding
+
+    def rebuild_states(self) -> int:
+        """Folds the whole log again and replaces every current state; how many there are."""
+        with self.store.transaction() as tx:
+            tx.lock()
+            folded: dict[UUID, tuple[Any, Any]] = {}
+            terms: list[Event] = []
+            for _, event in self.log():
+                kind = kind_of_event(event)
+                if kind is None:
+                    continue
+                before = folded.get(event.originator_id)
+                state = kind.apply(before[1] if before else None, event)
+                folded[event.originator_id] = (kind, state)
+                if isinstance(event, ContractSigned | TermsAmended):
+                    terms.append(event)
+            tx.delete_all_states()
+            self._terms_known.clear()
+            self.put_terms(tx, terms)
+            tx.put_states([row_of(kind, id, state) for id, (kind, state) in folded.items()])
+            self._book = None
+            return len(folded)
+
+    def drifted_states(self) -> list[str]:
+        """The names of current states that are not the fold of their events; none is right."""
+        wrong = []
+        for kind in KINDS.values():
+            for row in self.store.states(kind.name):
+                state = None
+                for stored in self.store.read_events([row.id]):
+                    state = kind.apply(state, from_stored(stored))
+                if state is None or row_of(kind, row.id, state) != row:
+                    wrong.append(f"{kind.name} {row.name}")
+        return wrong
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+__all__ = ["Billing", "UnknownEvent", "apply", "contract_row", "project"]

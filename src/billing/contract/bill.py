@@ -1,0 +1,304 @@
+"""Billing: what is due on a day becomes the lines of an invoice (facturation).
+
+One rule serves every contract: an item is owed from the day it enters the cover, or from where
+its last invoice stopped, to the end of the billing period or of its cover, whichever is first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from billing.clauses import Terms
+from billing.clauses.fees import exact_period_fee, gross_fee, period_fee
+from billing.clauses.proration import WHOLE, Method, share
+from billing.clauses.schedule import BillingPeriod, billing_period
+from billing.clauses.vat import standard_rate
+from billing.contract.state import Contract, Covered, Pending
+from billing.dates import Period
+from billing.events.invoice import Line
+from billing.money import ZERO, rounded
+from indices import IndexBook
+
+NO_DISCOUNT = Decimal(0)
+
+
+class Credit(NamedTuple):
+    """Lines that give back what one invoice billed; amounts negative until they are written."""
+
+    invoice: str
+    lines: tuple[Line, ...]
+    reason: str
+
+
+class Bill(NamedTuple):
+    """What one billing day brings to one invoice, before it has a number."""
+
+    billed_on: date
+    period: Period | None
+    until: date | None
+    lines: tuple[Line, ...]
+    nets: tuple[tuple[str, Decimal], ...]
+    settled: tuple[int, ...]
+    credits: tuple[Credit, ...]
+    means: str
+
+    @property
+    def net(self) -> Decimal:
+        """The sum of the lines, in euros before tax."""
+        return sum((line.net for line in self.lines), ZERO)
+
+
+class CannotBill(Exception):
+    """The day cannot be billed; the contract is set aside with the clause and the reason."""
+
+    def __init__(self, clause: str, reason: str) -> None:
+        super().__init__(reason)
+        self.clause = clause
+        self.reason = reason
+
+
+def due(contract: Contract, on: date, book: IndexBook) -> Iterator[Bill]:
+    """The invoices of that day: what is sold once and apart, then the instalment and the rest."""
+    terms = contract.terms_on(on)
+    ready = [p for p in contract.pending if p.charge.due_on <= on] if contract.pending else []
+    instalment = contract.next_instalment() if contract.billable else None
+    if instalment is not None and instalment.day > on:
+        instalment = None
+    if not ready and instalment is None and not _caught_up_now(contract, terms, on):
+        return
+    if terms.payment.debit_required and not contract.mandate:
+        raise CannotBill(
+            "payment",
+            "the contract is paid by direct debit only and has no mandate: record one with "
+            "`billing mandate`, or amend the payment clause",
+        )
+    means = terms.payment.means
+    if means == "direct_debit" and not contract.mandate:
+        means = "transfer"
+    if apart := [p for p in ready if p.charge.apart]:
+        yield _bill(on, None, None, (), apart, "transfer", terms, book, contract)
+        ready = [p for p in ready if not p.charge.apart]
+    if instalment is not None:
+        lines = tuple(instalment_lines(contract, terms, instalment.whole, instalment.days, book))
+        until = instalment.days.end
+        yield _bill(on, instalment.days, until, lines, ready, means, terms, book, contract)
+    elif _caught_up_now(contract, terms, on):
+        lines = tuple(caught_up_lines(contract, terms, book))
+        until = contract.billed_until
+        yield _bill(on, None, until, lines, ready, means, terms, book, contract)
+    elif ready:
+        yield _bill(on, None, None, (), ready, means, terms, book, contract)
+
+
+def instalment_lines(
+    contract: Contract, terms: Terms, whole: BillingPeriod, days: Period, book: IndexBook
+) -> Iterator[Line]:
+    """The fees of one period, after the days of earlier periods not billed yet."""
+    in_advance = terms.schedule.in_advance
+    for covered in contract.items:
+        if covered.owed_from is not None:
+            yield from _catch_up(contract, covered, terms, book)
+        start = covered.since if covered.since > days.start else days.start
+        end = days.end
+        if covered.until is not None and covered.until < end:
+            end = covered.until
+        if start < end:
+            supplied = start if in_advance else end
+            yield from _fee_lines(
+                covered, Period(start, end), whole, terms, "fee", supplied, book
+            )
+
+
+def caught_up_lines(contract: Contract, terms: Terms, book: IndexBook) -> Iterator[Line]:
+    """What was added to periods already billed, billed at once where the contract says so."""
+    for covered in contract.items:
+        if covered.owed_from is not None:
+            yield from _catch_up(contract, covered, terms, book)
+
+
+def _caught_up_now(contract: Contract, terms: Terms, on: date) -> bool:
+    return terms.cover.catch_up == "at_once" and any(
+        covered.owed_from is not None and covered.since <= on for covered in contract.items
+    )
+
+
+def _catch_up(
+    contract: Contract, covered: Covered, terms: Terms, book: IndexBook
+) -> Iterator[Line]:
+    day = covered.owed_from
+    assert day is not None
+    end = contract.billed_until
+    if covered.until is not None:
+        end = min(end, covered.until)
+    while day < end:
+        whole = billing_period(terms.schedule, contract.anchor_on, contract.whole_term, day)
+        days = Period(day, min(whole.period.end, end))
+        yield from _fee_lines(covered, days, whole, terms, "catch_up", day, book)
+        day = days.end
+
+
+def _fee_lines(
+    covered: Covered,
+    days: Period,
+    whole: BillingPeriod,
+    terms: Terms,
+    kind: str,
+    supplied_on: date,
+    book: IndexBook,
+) -> Iterator[Line]:
+    revision = terms.revision
+    if revision is not None and revision.applies_to == "by_day" and len(covered.prices) > 1:
+        cuts = [p.effective_on for p in covered.prices if p.effective_on in days][0:]
+        edges = sorted({days.start, *cuts, days.end})
+        for start, end in zip(edges, edges[1:], strict=False):
+            yield fee_line(covered, Period(start, end), whole, terms, kind, supplied_on, book)
+    else:
+        yield fee_line(covered, days, whole, terms, kind, supplied_on, book)
+
+
+def fee_line(
+    covered: Covered,
+    days: Period,
+    whole: BillingPeriod,
+    terms: Terms,
+    kind: str,
+    supplied_on: date,
+    book: IndexBook,
+) -> Line:
+    """The fee of one item for some days of one billing period."""
+    item = covered.item
+    price = covered.price_on(days.start)
+    discount = item.discount
+    if discount and item.discount_until is not None and days.start > item.discount_until:
+        discount = NO_DISCOUNT
+    fee = gross_fee(item.quantity, price.unit_price, discount)
+    per_months, months = item.per_months, whole.months
+    part = parts = 0
+    if days == whole.period:
+        counted = None
+        net = period_fee(fee, per_months, months, whole.place)
+        if per_months > months and per_months % months == 0:
+            parts = per_months // months
+            part = whole.place % parts + 1
+    else:
+        method: Method = terms.cover.proration
+        if item.kind in terms.cover.whole_month_kinds:
+            method = "whole_months"
+        counted = share(method, days, whole.period, months)
+        if counted == WHOLE:
+            net = period_fee(fee, per_months, months, whole.place)
+        else:
+            net = rounded(exact_period_fee(fee, per_months, months) * counted.exact, 2)
+    rate, category, reason = vat_of(item.vat, terms, supplied_on, book)
+    return Line(
+        kind=kind,
+        code=item.code,
+        label=item.label,
+        net=net,
+        vat_rate=rate,
+        quantity=item.quantity,
+        unit_price=price.unit_price,
+        discount=discount,
+        period=days,
+        per_months=per_months,
+        months=months,
+        share=counted,
+        part=part,
+        parts=parts,
+        vat_category=category,
+        vat_reason=reason,
+        because=(covered.added,) if price.by == covered.added else (covered.added, price.by),
+    )
+
+
+def vat_of(
+    code: str, terms: Terms, supplied_on: date, book: IndexBook
+) -> tuple[Decimal, str, str]:
+    """Rate in percent, EN 16931 category and reason of a VAT treatment on a day."""
+    if code == "standard":
+        return standard_rate(book, supplied_on), "S", ""
+    treatment = terms.vat_treatment(code)
+    if treatment is None:
+        raise CannotBill("vat", f"the contract has no VAT treatment called {code!r}")
+    return treatment.rate, treatment.category, treatment.reason
+
+
+def _charge_line(pending: Pending, terms: Terms, book: IndexBook) -> Line:
+    charge = pending.charge
+    supplied_on = charge.supplied_on or charge.due_on
+    rate, category, reason = vat_of(charge.vat, terms, supplied_on, book)
+    return Line(
+        kind=charge.kind,
+        code=charge.code,
+        label=charge.label,
+        net=charge.net,
+        vat_rate=rate,
+        quantity=charge.quantity,
+        unit_price=charge.unit_price,
+        discount=charge.discount,
+        period=charge.period,
+        vat_category=category,
+        vat_reason=reason,
+        note=charge.note,
+        because=(pending.version,),
+    )
+
+
+def _bill(
+    on: date,
+    period: Period | None,
+    until: date | None,
+    lines: tuple[Line, ...],
+    ready: list[Pending],
+    means: str,
+    terms: Terms,
+    book: IndexBook,
+    contract: Contract,
+) -> Bill:
+    nets = _by_treatment(lines, contract) if lines else ()
+    credits: dict[str, list[Pending]] = {}
+    if ready:
+        owed = [p for p in ready if not p.charge.credits]
+        for p in ready:
+            if p.charge.credits:
+                credits.setdefault(p.charge.credits, []).append(p)
+        lines += tuple(_charge_line(p, terms, book) for p in owed)
+        total = sum((line.net for line in lines), ZERO)
+        if total < 0:
+            if not contract.last_invoice:
+                raise CannotBill("payment", f"{total} € would be owed to the client, and no "
+                                            "invoice was issued that could be credited")
+            credits.setdefault(contract.last_invoice, []).extend(
+                p for p in owed if p.charge.net < 0
+            )
+            lines = tuple(line for line in lines if line.net >= 0)
+    return Bill(
+        billed_on=on,
+        period=period,
+        until=until,
+        lines=lines,
+        nets=nets,
+        settled=tuple(p.key for p in ready),
+        credits=tuple(
+            Credit(
+                invoice,
+                tuple(_charge_line(p, terms, book) for p in group),
+                "; ".join(dict.fromkeys(p.charge.note or p.charge.label for p in group)),
+            )
+            for invoice, group in credits.items()
+        ),
+        means=means,
+    )
+
+
+def _by_treatment(lines: tuple[Line, ...], contract: Contract) -> tuple[tuple[str, Decimal], ...]:
+    """The net of the fees by VAT treatment: what a later refund has to give back of each."""
+    treatments = {covered.item.code: covered.item.vat for covered in contract.items}
+    nets: dict[str, Decimal] = {}
+    for line in lines:
+        treatment = treatments.get(line.code, "standard")
+        nets[treatment] = nets.get(treatment, ZERO) + line.net
+    return tuple(nets.items())

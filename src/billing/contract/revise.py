@@ -1,0 +1,243 @@
+"""Revision: on its day, the fees move with the indices then public (révision de prix)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+
+from billing.clauses.fees import gross_fee, period_fee
+from billing.clauses.revision import Coefficient, Revision, coefficient, revised_price
+from billing.clauses.schedule import billing_period
+from billing.contract.state import Contract, Covered
+from billing.dates import Period
+from billing.events.contract import (
+    Charge,
+    ContractEvent,
+    ContractSetAside,
+    FeeChange,
+    PriceRevised,
+)
+from billing.money import ZERO, rounded, shared_out
+from indices import Comparison, IndexBook, IndexUnavailable, Reading
+
+
+def due(contract: Contract, on: date, book: IndexBook) -> Iterator[ContractEvent]:
+    """The revision of that day, or of an earlier one still waiting for its index."""
+    day = contract.next_revision_on
+    if day is not None and day <= on and day < contract.limit and contract.billable:
+        clause = contract.terms_on(day).revision
+        if clause is not None:
+            yield _revision(contract, clause, day, on, book)
+            return
+    if contract.last_revision is not None:
+        yield from _rectification(contract, contract.last_revision, on, book)
+
+
+def _revision(
+    contract: Contract, clause: Revision, day: date, on: date, book: IndexBook
+) -> ContractEvent:
+    comparisons, missing = read(contract, clause, day, book)
+    if missing:
+        return ContractSetAside(
+            due_on=day, clause="revision", reason="; ".join(missing),
+            held=clause.if_unpublished == "hold",
+        )
+    worked_out = _worked_out(clause, comparisons)
+    fees = new_fees(contract, clause, worked_out)
+    charges: tuple[Charge, ...] = ()
+    if on > day and clause.late == "regularise":
+        charges = tuple(_differences(contract, fees, day, on))
+    return PriceRevised(
+        effective_on=day,
+        formula=clause,
+        comparisons=comparisons,
+        coefficient=worked_out,
+        fees=fees,
+        charges=charges,
+        warnings=tuple(_warnings(clause, comparisons)),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _worked_out(clause: Revision, comparisons: tuple[Comparison, ...]) -> Coefficient:
+    return coefficient(clause, comparisons)
+
+
+def read(
+    contract: Contract, clause: Revision, day: date, book: IndexBook
+) -> tuple[tuple[Comparison, ...], list[str]]:
+    """Each index of the formula against its base, as public on the day; and what is missing."""
+    comparisons: list[Comparison] = []
+    missing: list[str] = []
+    bases = contract.original_bases if clause.base == "original" else contract.bases
+    policy = "definitive" if clause.rectified == "definitive" else "first"
+    for place, weight in enumerate(clause.indices):
+        substitute = contract.substitute_for(weight.series)
+        series = substitute.by_series if substitute else weight.series
+        base = bases[place] if place < len(bases) else None
+        try:
+            current = book.last_known(series, day, policy)
+            if base is None:
+                missing.append(
+                    f"{weight.name or weight.series}: the contract has no base value (Io); "
+                    "record one with `billing index substitute`"
+                )
+                continue
+            if policy == "definitive":
+                base = _definitive(base, day, book)
+            comparisons.append(_comparison(base, current, substitute, book))
+        except IndexUnavailable as unavailable:
+            missing.append(str(unavailable))
+    return tuple(comparisons), missing
+
+
+def _comparison(
+    base: Reading, current: Reading, substitute: object, book: IndexBook
+) -> Comparison:
+    link = getattr(substitute, "link", None)
+    if link is not None and base.series == link.old_series and current.series == link.new_series:
+        return Comparison(base, current, (link,))
+    return book.compare(base, current)
+
+
+def _definitive(base: Reading, day: date, book: IndexBook) -> Reading:
+    try:
+        return book.at(base.series, base.period, day, "definitive")
+    except IndexUnavailable:
+        return base  # A base written in the contract itself, which no publisher corrects.
+
+
+def new_fees(
+    contract: Contract, clause: Revision, worked_out: Coefficient
+) -> tuple[FeeChange, ...]:
+    """The unit price of each indexed item before and after, rounded where the contract says."""
+    indexed = [c for c in contract.items if c.item.indexed and c.until is None]
+    factor = worked_out.value
+    factors = [
+        factor / Fraction(c.coefficient) if clause.base == "original" else factor for c in indexed
+    ]
+    starts = [
+        c.item.unit_price if clause.base == "original" else c.prices[-1].unit_price
+        for c in indexed
+    ]
+    after = [
+        revised_price(start, each, clause.price_rounding)
+        for start, each in zip(starts, factors, strict=True)
+    ]
+    if clause.price_rounding != "unit":
+        after = _rounded_lines(indexed, starts, factors, clause.price_rounding == "contract")
+    return tuple(
+        FeeChange(c.item.code, c.prices[-1].unit_price, price)
+        for c, price in zip(indexed, after, strict=True)
+    )
+
+
+def _rounded_lines(
+    indexed: Sequence[Covered], starts: Sequence[Decimal], factors: Sequence[Fraction], total: bool
+) -> list[Decimal]:
+    """Unit prices such that each line, or their total, is the rounded revised amount."""
+    exact = [
+        Fraction(c.item.quantity) * Fraction(start) * factor
+        for c, start, factor in zip(indexed, starts, factors, strict=True)
+    ]
+    lines = [rounded(amount, 2) for amount in exact]
+    if total and exact:
+        lines = list(shared_out(rounded(sum(exact, Fraction(0)), 2), [
+            rounded(amount, 10) for amount in exact
+        ]))
+    return [
+        rounded(Fraction(line) / Fraction(c.item.quantity), 10) if c.item.quantity else start
+        for c, line, start in zip(indexed, lines, starts, strict=True)
+    ]
+
+
+def _differences(
+    contract: Contract, fees: Sequence[FeeChange], day: date, on: date
+) -> Iterator[Charge]:
+    """What the periods already billed since the day would have cost more or less."""
+    changes = {fee.code: fee for fee in fees}
+    schedule = contract.terms_on(day).schedule
+    for covered in contract.items:
+        change = changes.get(covered.item.code)
+        if change is None:
+            continue
+        item, net = covered.item, ZERO
+        first = billing_period(schedule, contract.anchor_on, contract.whole_term, day)
+        start = day if first.period.start == day else first.period.end
+        start = max(start, covered.since)
+        at = start
+        while at < contract.billed_until:
+            whole = billing_period(schedule, contract.anchor_on, contract.whole_term, at)
+            days = Period(at, min(whole.period.end, contract.billed_until))
+            for price, sign in ((change.after, 1), (change.before, -1)):
+                fee = gross_fee(item.quantity, price, item.discount)
+                full = period_fee(fee, item.per_months, whole.months, whole.place)
+                if days != whole.period:
+                    full = rounded(Fraction(full) * days.days / whole.period.days, 2)
+                net += sign * full
+            at = days.end
+        if net:
+            yield Charge(
+                kind="regularisation",
+                code=item.code,
+                label=f"{item.label} – régularisation de la révision du {day:%d/%m/%Y}",
+                due_on=on,
+                net=net,
+                period=Period(start, contract.billed_until),
+                vat=item.vat,
+                supplied_on=start,
+                note=f"{change.before} → {change.after}",
+            )
+
+
+def _rectification(
+    contract: Contract, last: PriceRevised, on: date, book: IndexBook
+) -> Iterator[PriceRevised]:
+    """The last revision worked out again when a publisher has corrected a value it read."""
+    clause = last.formula
+    comparisons = tuple(
+        Comparison(_definitive(c.base, on, book), _definitive(c.current, on, book), c.links)
+        for c in last.comparisons
+    )
+    if all(
+        new.base.value == old.base.value and new.current.value == old.current.value
+        for new, old in zip(comparisons, last.comparisons, strict=True)
+    ):
+        return
+    worked_out = coefficient(clause, comparisons)
+    now = {c.item.code: c.prices[-1].unit_price for c in contract.items if c.until is None}
+    before = {fee.code: fee.before for fee in last.fees}
+    ratio = worked_out.value / last.coefficient.value
+    day = last.corrects or last.effective_on
+    fees = tuple(
+        FeeChange(code, price, revised_price(
+            before[code] if last.corrects is None else price,
+            worked_out.value if last.corrects is None else ratio,
+            clause.price_rounding,
+        ))
+        for code, price in now.items()
+        if code in before
+    )
+    yield PriceRevised(
+        effective_on=last.effective_on,
+        formula=clause,
+        comparisons=comparisons,
+        coefficient=worked_out,
+        fees=fees,
+        corrects=day,
+        charges=tuple(_differences(contract, fees, last.effective_on, on)),
+    )
+
+
+def _warnings(clause: Revision, comparisons: Sequence[Comparison]) -> Iterator[str]:
+    for comparison in comparisons:
+        base, current = comparison.base.period, comparison.current.period
+        months = (int(current[:4]) - int(base[:4])) * 12 + int(current[5:7]) - int(base[5:7])
+        if clause.base == "rolling" and months > clause.every_months:
+            yield (
+                f"the index moved over {months} months ({base} to {current}) for a revision "
+                f"every {clause.every_months} (L112-1 CMF)"
+            )

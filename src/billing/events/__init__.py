@@ -1,0 +1,17 @@
+"""What happened: the vocabulary. An auditor can read this folder alone."""
+
+from billing.events import contract, index, invoice, party, run
+from billing.events.base import TOPICS, UPCASTERS, Event, stamped, upcaster
+
+__all__ = [
+    "TOPICS",
+    "UPCASTERS",
+    "Event",
+    "contract",
+    "index",
+    "invoice",
+    "party",
+    "run",
+    "stamped",
+    "upcaster",
+]

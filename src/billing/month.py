@@ -1,0 +1,354 @@
+"""The pass: contracts × a day × the index book → events. Pure: nothing is read or written.
+
+A month is its days in order. On its day a contract is renewed, then its cover is looked over,
+then it is revised, then billed; what cannot be done sets it aside, and the batch goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from billing.clauses.payment import Payment, collected_on, due_on
+from billing.clauses.vat import VatTotal, tax_on
+from billing.contract import bill, cover, renew, revise
+from billing.contract.bill import Bill, CannotBill, Credit
+from billing.contract.state import Contract, apply
+from billing.dates import add_months
+from billing.events.base import Event, stamped
+from billing.events.contract import ContractEvent, ContractSetAside, InstalmentBilled
+from billing.events.invoice import CreditNoteIssued, InvoiceIssued, InvoiceNumbersTaken, Line
+from billing.identity import invoice_id, stream
+from billing.invoice import vat_totals
+from billing.money import ZERO
+from billing.numbering import Numbers, name, number
+from indices import IndexBook, IndexUnavailable
+
+FAILED = "engine"
+
+
+class Stamp(NamedTuple):
+    """What every event of a run bears: its clock, its author, the run's name."""
+
+    at: datetime
+    by: str
+    run: str = ""
+
+
+class Outcome(NamedTuple):
+    """What a day brings to one contract: events, then invoices still without a number."""
+
+    id: UUID
+    before: Contract
+    after: Contract
+    day: date
+    events: tuple[ContractEvent, ...]
+    bills: tuple[Bill, ...]
+    aside: ContractSetAside | None
+
+
+def decide(
+    id: UUID,
+    contract: Contract,
+    day: date,
+    book: IndexBook,
+    parent: Contract | None,
+    stamp: Stamp,
+) -> Outcome:
+    """What that day brings to the contract. Never raises for what is wrong with one contract."""
+    events: list[ContractEvent] = []
+    after = contract
+    aside: ContractSetAside | None = None
+    try:
+        for step in _steps(parent, book):
+            for decision in step(after, day):
+                if isinstance(decision, ContractSetAside):
+                    aside = decision
+                    continue
+                event = stamped(decision, id, after.version + 1, stamp.at, stamp.by)
+                events.append(event)
+                after = apply(after, event)
+            if aside is not None and aside.held:
+                break
+        bills = () if aside is not None and aside.held else tuple(bill.due(after, day, book))
+    except CannotBill as cannot:
+        aside = ContractSetAside(
+            due_on=day, clause=cannot.clause, reason=cannot.reason, held=True
+        )
+        bills = ()
+    except IndexUnavailable as unavailable:
+        aside = ContractSetAside(due_on=day, clause="vat", reason=str(unavailable), held=True)
+        bills = ()
+    except Exception as error:  # One poison contract must not stop the others.
+        events, after, bills = [], contract, ()
+        reason = f"{type(error).__name__}: {error}"
+        aside = ContractSetAside(due_on=day, clause=FAILED, reason=reason, held=True)
+    if aside is not None and not _known(after, aside):
+        event = stamped(aside, id, after.version + 1, stamp.at, stamp.by)
+        events.append(event)
+        after = apply(after, event)
+    return Outcome(id, contract, after, day, tuple(events), bills, aside)
+
+
+def _steps(
+    parent: Contract | None, book: IndexBook
+) -> Iterator[Callable[[Contract, date], Iterable[ContractEvent]]]:
+    yield lambda contract, day: renew.due(contract, day, parent)
+    yield cover.due
+    yield lambda contract, day: revise.due(contract, day, book)
+
+
+def _known(contract: Contract, aside: ContractSetAside) -> bool:
+    last = contract.aside
+    return last is not None and (last.due_on, last.clause, last.reason, last.held) == (
+        aside.due_on, aside.clause, aside.reason, aside.held,
+    )
+
+
+class Series:
+    """The number sequences a batch of invoices takes from; what it took becomes events."""
+
+    def __init__(
+        self, known: Callable[[str, int], Numbers | None], prefixes: Callable[[str], str]
+    ) -> None:
+        self._known = known
+        self._prefix = prefixes
+        self._at: dict[tuple[str, int], list[int]] = {}
+        self._days: dict[tuple[str, int], date] = {}
+        self._before: dict[tuple[str, int], Numbers | None] = {}
+        self._prefixes: dict[str, str] = {}
+
+    def take(self, supplier: str, day: date) -> tuple[str, date]:
+        """The next number of the company, and the day it is issued.
+
+        An invoice is never dated before the one that bears the number before it.
+        """
+        key = (supplier, day.year)
+        ranks = self._at.get(key)
+        if ranks is None:
+            before = self._before[key] = self._known(supplier, day.year)
+            first = before.last + 1 if before else 1
+            ranks = self._at[key] = [first, first]
+            self._days[key] = before.last_issued_on if before else day
+            self._prefixes.setdefault(supplier, self._prefix(supplier))
+        rank = ranks[1]
+        ranks[1] = rank + 1
+        if day > self._days[key]:
+            self._days[key] = day
+        return number(self._prefixes[supplier], day.year, rank), self._days[key]
+
+    def taken(self, stamp: Stamp) -> Iterator[InvoiceNumbersTaken]:
+        """The blocks taken, one event a company and year."""
+        for (supplier, year), (first, following) in self._at.items():
+            before = self._before[supplier, year]
+            yield stamped(
+                InvoiceNumbersTaken(
+                    supplier=supplier, year=year, first=first, last=following - 1,
+                    last_issued_on=self._days[supplier, year], run=stamp.run,
+                ),
+                stream("numbers", name(supplier, year)),
+                before.version + 1 if before else 1,
+                stamp.at,
+                stamp.by,
+            )
+
+
+class Issued(NamedTuple):
+    """What one contract's day recorded: its own events, its invoices, and its state after."""
+
+    contract_events: tuple[ContractEvent, ...]
+    invoices: tuple[InvoiceIssued | CreditNoteIssued, ...]
+    after: Contract
+
+
+def issue(outcome: Outcome, series: Series, earliest: date, stamp: Stamp) -> Issued:
+    """The outcome with its numbers: nothing of it is dated before `earliest`."""
+    events = list(outcome.events)
+    invoices: list[InvoiceIssued | CreditNoteIssued] = []
+    after = outcome.after
+    for due in outcome.bills:
+        day = due.billed_on if due.billed_on > earliest else earliest
+        version = after.version + 1
+        invoice = ""
+        if due.lines:
+            issued = _invoice(after, due, series, day, version, stamp)
+            invoice = issued.number
+            invoices.append(issued)
+        notes = [
+            _credit_note(after, credit, series, day, version, stamp) for credit in due.credits
+        ]
+        invoices += notes
+        event = InstalmentBilled(
+            originator_id=outcome.id,
+            originator_version=version,
+            recorded_at=stamp.at,
+            recorded_by=stamp.by,
+            billed_on=due.billed_on,
+            period=due.period,
+            until=due.until,
+            net=due.net,
+            nets=due.nets,
+            invoice=invoice,
+            settled=due.settled,
+            credit_notes=tuple(note.number for note in notes),
+            run=stamp.run,
+        )
+        events.append(event)
+        after = apply(after, event)
+    return Issued(tuple(events), tuple(invoices), after)
+
+
+def _invoice(
+    contract: Contract, due: Bill, series: Series, day: date, version: int, stamp: Stamp
+) -> InvoiceIssued:
+    printed, issued_on = series.take(contract.supplier, day)
+    payment = contract.terms_on(due.billed_on).payment
+    last_day = due_on(payment, issued_on)
+    lines = due.lines
+    rate = lines[0].vat_rate
+    net = due.net
+    if all(line.vat_rate == rate and line.vat_category == "S" for line in lines):
+        tax = tax_on(net, rate)
+        vat: tuple[VatTotal, ...] = (VatTotal(rate, net, tax),)
+    else:
+        vat = vat_totals(lines)
+        tax = sum((total.tax for total in vat), ZERO)
+    debited = due.means == "direct_debit"
+    return InvoiceIssued(
+        originator_id=invoice_id(contract.supplier, printed),
+        originator_version=1,
+        recorded_at=stamp.at,
+        recorded_by=stamp.by,
+        number=printed,
+        supplier=contract.supplier,
+        client=contract.client,
+        contract=contract.number,
+        contract_version=version,
+        issued_on=issued_on,
+        due_on=last_day,
+        lines=lines,
+        vat=vat,
+        net=net,
+        tax=tax,
+        gross=net + tax,
+        period=due.period,
+        means=due.means,
+        collected_on=collected_on(payment, last_day, issued_on) if debited else None,
+        mandate=contract.mandate if debited else "",
+        purchase_order=contract.purchase_order,
+        run=stamp.run,
+    )
+
+
+def _credit_note(
+    contract: Contract, credit: Credit, series: Series, day: date, version: int, stamp: Stamp
+) -> CreditNoteIssued:
+    return credit_note(
+        contract.supplier, contract.client, contract.number, version, credit.invoice,
+        tuple(_positive(line) for line in credit.lines), credit.reason,
+        contract.purchase_order, series, day, stamp,
+    )
+
+
+def _positive(line: Line) -> Line:
+    from msgspec.structs import replace
+
+    return replace(line, net=-line.net)
+
+
+def credit_note(
+    supplier: str,
+    client: str,
+    contract: str,
+    contract_version: int,
+    credits: str,
+    lines: tuple[Line, ...],
+    reason: str,
+    purchase_order: str,
+    series: Series,
+    day: date,
+    stamp: Stamp,
+) -> CreditNoteIssued:
+    """A credit note on an invoice: amounts positive, at the VAT rate of the supply."""
+    printed, issued_on = series.take(supplier, day)
+    vat = vat_totals(lines)
+    net = sum((line.net for line in lines), ZERO)
+    tax = sum((total.tax for total in vat), ZERO)
+    return CreditNoteIssued(
+        originator_id=invoice_id(supplier, printed),
+        originator_version=1,
+        recorded_at=stamp.at,
+        recorded_by=stamp.by,
+        number=printed,
+        supplier=supplier,
+        client=client,
+        contract=contract,
+        contract_version=contract_version,
+        credits=credits,
+        issued_on=issued_on,
+        lines=lines,
+        vat=vat,
+        net=net,
+        tax=tax,
+        gross=net + tax,
+        reason=reason,
+        purchase_order=purchase_order,
+        run=stamp.run,
+    )
+
+
+class Totals:
+    """What a run billed, added up as it goes; amounts in euros."""
+
+    def __init__(self) -> None:
+        self.invoices = 0
+        self.credit_notes = 0
+        self.renewed = 0
+        self.revised = 0
+        self.net = self.tax = self.gross = ZERO
+        self._vat: dict[tuple[Decimal, str, str], list[Decimal]] = {}
+
+    def add(self, event: Event) -> None:
+        """Counts one recorded event."""
+        if isinstance(event, InvoiceIssued | CreditNoteIssued):
+            sign = 1 if isinstance(event, InvoiceIssued) else -1
+            if sign > 0:
+                self.invoices += 1
+            else:
+                self.credit_notes += 1
+            self.net += sign * event.net
+            self.tax += sign * event.tax
+            self.gross += sign * event.gross
+            for total in event.vat:
+                sums = self._vat.setdefault(
+                    (total.rate, total.category, total.reason), [ZERO, ZERO]
+                )
+                sums[0] += sign * total.base
+                sums[1] += sign * total.tax
+        elif event.TOPIC == "contract.renewed":
+            self.renewed += 1
+        elif event.TOPIC == "contract.price_revised":
+            self.revised += 1
+
+    @property
+    def vat(self) -> tuple[VatTotal, ...]:
+        """The totals by rate, highest rate first."""
+        return tuple(
+            VatTotal(rate, base, tax, category, reason)
+            for (rate, category, reason), (base, tax) in sorted(self._vat.items(), reverse=True)
+        )
+
+
+def month_days(month: date) -> tuple[date, date]:
+    """The first day of a month and of the one after it: what a run of that month bills."""
+    first = month.replace(day=1)
+    return first, add_months(first, 1)
+
+
+__all__ = [
+    "Issued", "Outcome", "Payment", "Series", "Stamp", "Totals", "credit_note", "decide", "issue",
+    "month_days",
+]
