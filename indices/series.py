@@ -123,7 +123,7 @@ class Observation(Struct, frozen=True):
     estimated: bool = False
 
 
-class Reading(Struct, frozen=True):
+class Reading(Struct, frozen=True, gc=False):
     """What a clause read: an observation, and the day it was read for (valeur lue)."""
 
     series: str
@@ -136,7 +136,7 @@ class Reading(Struct, frozen=True):
     read_on: date | None = None
 
 
-class Link(Struct, frozen=True):
+class Link(Struct, frozen=True, gc=False):
     """A linking coefficient (coefficient de raccordement): old scale = new value × coefficient."""
 
     old_series: str
@@ -149,7 +149,7 @@ class Link(Struct, frozen=True):
     rule: str = ""
 
 
-class Comparison(Struct, frozen=True):
+class Comparison(Struct, frozen=True, gc=False):
     """A current reading put on the scale of the base reading, with the links that do it."""
 
     base: Reading

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -62,12 +63,8 @@ def running(*settings: str) -> Iterator[Server]:
             _wait_for(folder, process)
             yield Server(folder)
         finally:
-            process.terminate()  # SIGTERM lets sessions end; SIGINT ends them.
-            try:
-                process.wait(1)
-            except subprocess.TimeoutExpired:
-                process.send_signal(2)
-                process.wait(20)
+            process.send_signal(signal.SIGINT)  # Ends the sessions that tests left open.
+            process.wait(20)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -197,7 +197,7 @@ def test_a_period_that_ends_before_it_starts_has_no_half_year_and_no_month():
         ("2026-02-28", "2026-03-01", 3),
         ("2024-02-29", "2024-03-01", 2),
         ("2026-01-31", "2026-02-28", 28),
-        # the published ISDA examples, column 30E/360
+        # from the ISDA table, column 30E/360 (recalled, each redone by hand)
         ("2007-01-15", "2007-01-30", 15),
         ("2007-01-15", "2007-02-15", 30),
         ("2007-01-15", "2007-07-15", 180),

@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 NEVER = date.max
 
 
-class Period(Struct, frozen=True, order=True):
+class Period(Struct, frozen=True, order=True, gc=False):
     """Days from `start` to the day before `end` (période)."""
 
     start: date

@@ -19,7 +19,12 @@ from billing.contract.bill import Bill, CannotBill, Credit
 from billing.contract.state import Contract, apply
 from billing.dates import add_months
 from billing.events.base import Event, stamped
-from billing.events.contract import ContractEvent, ContractSetAside, InstalmentBilled
+from billing.events.contract import (
+    ContractEvent,
+    ContractSetAside,
+    InstalmentBilled,
+    PriceRevised,
+)
 from billing.events.invoice import CreditNoteIssued, InvoiceIssued, InvoiceNumbersTaken, Line
 from billing.identity import invoice_id, stream
 from billing.invoice import vat_totals
@@ -64,13 +69,17 @@ def decide(
     aside: ContractSetAside | None = None
     try:
         for step in _steps(parent, book):
-            for decision in step(after, day):
-                if isinstance(decision, ContractSetAside):
-                    aside = decision
-                    continue
-                event = stamped(decision, id, after.version + 1, stamp.at, stamp.by)
-                events.append(event)
-                after = apply(after, event)
+            late = True
+            while late:  # Several revisions may have waited for the same index.
+                late = False
+                for decision in step(after, day):
+                    if isinstance(decision, ContractSetAside):
+                        aside = decision
+                        continue
+                    event = stamped(decision, id, after.version + 1, stamp.at, stamp.by)
+                    events.append(event)
+                    after = apply(after, event)
+                    late = isinstance(event, PriceRevised) and event.corrects is None
             if aside is not None and aside.held:
                 break
         bills = () if aside is not None and aside.held else tuple(bill.due(after, day, book))
@@ -99,6 +108,16 @@ def _steps(
     yield lambda contract, day: renew.due(contract, day, parent)
     yield cover.due
     yield lambda contract, day: revise.due(contract, day, book)
+
+
+def set_aside(outcome: Outcome, clause: str, reason: str, stamp: Stamp) -> Outcome:
+    """The outcome without its invoices, the contract set aside until the reason is gone."""
+    aside = ContractSetAside(due_on=outcome.day, clause=clause, reason=reason, held=True)
+    events, after = outcome.events, outcome.after
+    if not _known(after, aside):
+        event = stamped(aside, outcome.id, after.version + 1, stamp.at, stamp.by)
+        events, after = (*events, event), apply(after, event)
+    return outcome._replace(events=events, after=after, bills=(), aside=aside)
 
 
 def _known(contract: Contract, aside: ContractSetAside) -> bool:
@@ -204,7 +223,8 @@ def issue(outcome: Outcome, series: Series, earliest: date, stamp: Stamp) -> Iss
 def _invoice(
     contract: Contract, due: Bill, series: Series, day: date, version: int, stamp: Stamp
 ) -> InvoiceIssued:
-    printed, issued_on = series.take(contract.supplier, day)
+    supplier = contract.party_on("supplier", due.billed_on)
+    printed, issued_on = series.take(supplier, day)
     payment = contract.terms_on(due.billed_on).payment
     last_day = due_on(payment, issued_on)
     lines = due.lines
@@ -218,13 +238,13 @@ def _invoice(
         tax = sum((total.tax for total in vat), ZERO)
     debited = due.means == "direct_debit"
     return InvoiceIssued(
-        originator_id=invoice_id(contract.supplier, printed),
+        originator_id=invoice_id(supplier, printed),
         originator_version=1,
         recorded_at=stamp.at,
         recorded_by=stamp.by,
         number=printed,
-        supplier=contract.supplier,
-        client=contract.client,
+        supplier=supplier,
+        client=contract.party_on("client", due.billed_on),
         contract=contract.number,
         contract_version=version,
         issued_on=issued_on,
@@ -247,7 +267,8 @@ def _credit_note(
     contract: Contract, credit: Credit, series: Series, day: date, version: int, stamp: Stamp
 ) -> CreditNoteIssued:
     return credit_note(
-        contract.supplier, contract.client, contract.number, version, credit.invoice,
+        credit.issuer or contract.party_on("supplier", day), contract.party_on("client", day),
+        contract.number, version, credit.invoice,
         tuple(_positive(line) for line in credit.lines), credit.reason,
         contract.purchase_order, series, day, stamp,
     )
@@ -350,5 +371,5 @@ def month_days(month: date) -> tuple[date, date]:
 
 __all__ = [
     "Issued", "Outcome", "Payment", "Series", "Stamp", "Totals", "credit_note", "decide", "issue",
-    "month_days",
+    "month_days", "set_aside",
 ]

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from billing.store import Store
-from tests.postgres import Server, postgres
+from tests.postgres import Server
 
-__all__ = ["postgres"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import time
 from collections.abc import Iterable
@@ -12,6 +13,9 @@ from uuid import UUID, uuid4, uuid5
 from eventsourcing.persistence import StoredEvent
 
 from billing.store import StateRow, Store
+
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["tests.store.examples", "billing.store.postgres"])
 
 NAMES = UUID("3b5f3f60-2f4b-5d0a-9a57-0d6c8c1f4f10")
 

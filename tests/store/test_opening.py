@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
 from billing.store import Store, StoreBusy, StoreError, StoreOutdated
-from tests.store.examples import event, hold_lock, open_at, uuid4
-
-spawn = multiprocessing.get_context("spawn")
+from tests.postgres import Server
+from tests.store.examples import event, hold_lock, open_at, processes
 
 
 @pytest.mark.parametrize(
@@ -40,20 +39,20 @@ def test_a_store_that_is_not_there_is_made_only_if_asked(url: str) -> None:
 
 
 def test_processes_that_start_together_make_the_tables_once(url: str) -> None:
-    moment = time.time() + 2
-    processes = [spawn.Process(target=open_at, args=(url, moment)) for _ in range(6)]
-    for process in processes:
+    moment = time.time() + 1
+    started = [processes.Process(target=open_at, args=(url, moment)) for _ in range(6)]
+    for process in started:
         process.start()
-    for process in processes:
+    for process in started:
         process.join(30)
-    assert [process.exitcode for process in processes] == [0] * 6
+    assert [process.exitcode for process in started] == [0] * 6
     assert Store.open(url, create=False).log_position() == 0
 
 
 def test_a_locked_store_says_so_in_a_sentence(url: str) -> None:
     Store.open(url).close()
-    held, release = spawn.Event(), spawn.Event()
-    holder = spawn.Process(target=hold_lock, args=(url, held, release))
+    held, release = processes.Event(), processes.Event()
+    holder = processes.Process(target=hold_lock, args=(url, held, release))
     holder.start()
     assert held.wait(30)
     try:
@@ -73,6 +72,19 @@ def test_too_many_transactions_at_once_say_so(url: str) -> None:
     store = Store.open(url, pool_size=1, lock_timeout=0.2)
     with pytest.raises(StoreBusy, match="larger pool_size"), store.transaction():
         store.log_position()
+
+
+def test_a_connection_lost_while_idle_is_replaced(postgres: Server) -> None:
+    url = postgres.new_database()
+    store = Store.open(url)
+    assert store.log_position() == 0
+    with Store.open(url).engine.connect() as other:
+        others = "pid <> pg_backend_pid() AND datname = current_database()"
+        other.execute(
+            text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+        )
+    with store.transaction() as tx:
+        assert tx.append([event(uuid4(), 1)]) == range(1, 2)
 
 
 @pytest.mark.parametrize(

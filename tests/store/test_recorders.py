@@ -19,18 +19,23 @@ from tests.postgres import Server
 
 
 class OnSQLite:
+    __test__ = True
+
     @pytest.fixture(autouse=True)
     def _address(self, tmp_path: Path) -> None:
         self.url = f"sqlite:///{tmp_path}/store.db"
 
 
 class OnPostgreSQL:
+    __test__ = True
+
     @pytest.fixture(autouse=True)
     def _address(self, postgres: Server) -> None:
         self.url = postgres.new_database()
 
 
 class Recorder:
+    __test__ = False  # Only once it knows on which database.
     url: str
     recorder: ClassVar[type[ours.StoreRecorder]]
 
@@ -68,6 +73,7 @@ class MyTrackingRecorder(ours.StoreTrackingRecorder):
 
 
 class RecorderFactory(library.InfrastructureFactoryTestCase[Factory]):
+    __test__ = False
     url: str
 
     def setUp(self) -> None:

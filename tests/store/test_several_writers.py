@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 import time
 from uuid import uuid4
 
-from billing.store import Conflict, Store
-from tests.store.examples import contract, event, events, write_for_ever, write_many
+import pytest
 
-spawn = multiprocessing.get_context("spawn")
+from billing.store import Conflict, Store, recorders
+from billing.store.recorders import StoreApplicationRecorder
+from tests.store.examples import contract, event, events, processes, write_for_ever, write_many
+
 WRITERS, TRANSACTIONS, SIZE = 4, 25, 40
 ALL = WRITERS * TRANSACTIONS * SIZE
 
@@ -18,7 +19,7 @@ ALL = WRITERS * TRANSACTIONS * SIZE
 def test_a_reader_that_follows_four_writers_misses_nothing(url: str) -> None:
     store = Store.open(url)
     writers = [
-        spawn.Process(target=write_many, args=(url, TRANSACTIONS, SIZE)) for _ in range(WRITERS)
+        processes.Process(target=write_many, args=(url, TRANSACTIONS, SIZE)) for _ in range(WRITERS)
     ]
     for writer in writers:
         writer.start()
@@ -33,17 +34,29 @@ def test_a_reader_that_follows_four_writers_misses_nothing(url: str) -> None:
 
 
 def test_a_subscription_yields_each_event_of_other_processes_once(url: str) -> None:
-    from billing.store.recorders import StoreApplicationRecorder
-
     store = Store.open(url)
     with store.transaction() as tx:
         tx.append(events(10))
-    writer = spawn.Process(target=write_many, args=(url, TRANSACTIONS, SIZE))
+    writer = processes.Process(target=write_many, args=(url, TRANSACTIONS, SIZE))
     with StoreApplicationRecorder(store).subscribe(gt=4) as subscription:
         writer.start()
         wanted = list(range(5, 10 + TRANSACTIONS * SIZE + 1))
         assert [next(subscription).id for _ in wanted] == wanted
     writer.join(10)
+
+
+def test_a_subscription_yields_at_once_what_this_process_appends(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorders, "POLL", 30)
+    stream = uuid4()
+    with StoreApplicationRecorder(store).subscribe(topics=["kept"]) as subscription:
+        for version in range(1, 6):
+            with store.transaction() as tx:
+                tx.append(
+                    [event(stream, 2 * version - 1, "left"), event(stream, 2 * version, "kept")]
+                )
+            assert next(subscription).id == 2 * version
 
 
 def test_of_two_that_decide_on_the_same_version_one_is_refused(url: str) -> None:
@@ -93,8 +106,8 @@ def test_a_writer_killed_in_a_big_transaction_leaves_nothing(url: str) -> None:
         tx.append(events(10))
         tx.put_states([contract("C-1")])
     for delay in (0.0, 0.15, 0.3):
-        started = spawn.Event()
-        victim = spawn.Process(target=write_for_ever, args=(url, started))
+        started = processes.Event()
+        victim = processes.Process(target=write_for_ever, args=(url, started))
         victim.start()
         assert started.wait(30)
         time.sleep(delay)

@@ -31,9 +31,10 @@ from billing.mandate import Mandate
 from billing.party import Party
 from billing.record import EventMapper, UnknownEvent, from_stored, to_stored
 from billing.refusal import Refused
-from billing.store import StateRow, Store, Tx
+from billing.store import Conflict, StateRow, Store, Tx
 from indices import IndexBook, shipped
 
+ATTEMPTS = 5
 PARIS = ZoneInfo("Europe/Paris")
 _terms = msgspec.json.Decoder(Terms)
 
@@ -157,11 +158,21 @@ class Billing(Application[UUID]):
         decision: Callable[[Contract], Iterable[ContractEvent]],
         by: str = "",
     ) -> list[ContractEvent]:
-        """One decision on one contract, recorded; raises Refused when it is not allowed."""
-        contract = self.contract(number)
-        events = self.stamp(decision(contract), contract_id(number), contract.version, by)
-        self.save(*events)
-        return events
+        """One decision on one contract, recorded; raises Refused when it is not allowed.
+
+        Decided anew when something else was recorded of the contract meanwhile.
+        """
+        for attempt in range(ATTEMPTS):
+            contract = self.contract(number)
+            events = self.stamp(decision(contract), contract_id(number), contract.version, by)
+            try:
+                self.save(*events)
+            except Conflict:
+                if attempt == ATTEMPTS - 1:
+                    raise
+            else:
+                return events
+        raise AssertionError("the last attempt returns or raises")
 
     # Reading
 

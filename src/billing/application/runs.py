@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from decimal import Decimal
 from hashlib import sha256
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
@@ -26,7 +27,8 @@ from billing.events.contract import ContractSetAside
 from billing.events.invoice import CreditNoteIssued, InvoiceCredited, InvoiceIssued
 from billing.events.run import BillingRunClosed, BillingRunOpened
 from billing.identity import invoice_id, stream
-from billing.month import Issued, Outcome, Series, Stamp, Totals, decide, issue
+from billing.money import ZERO
+from billing.month import Issued, Outcome, Series, Stamp, Totals, decide, issue, set_aside
 from billing.numbering import Numbers
 from billing.record import from_stored, to_stored
 from billing.refusal import Refused
@@ -311,7 +313,7 @@ def _carry_out(current: _Pass, entries: list[_Entry]) -> list[Outcome]:
     for _ in range(ATTEMPTS):
         outcomes = current.decide(entries)
         try:
-            afters = _write(current, outcomes)
+            outcomes, afters = _write(current, outcomes)
         except Conflict:
             current.shared = True
             _join(current)
@@ -345,14 +347,22 @@ def _fresh(current: _Pass, entries: Sequence[_Entry]) -> list[_Entry]:
     return sorted(found, key=lambda entry: entry.key)
 
 
-def _write(current: _Pass, outcomes: Sequence[Outcome]) -> list[Contract]:
+def _write(
+    current: _Pass, outcomes: list[Outcome]
+) -> tuple[list[Outcome], list[Contract]]:
     """One transaction: the day's events, invoices, numbers and states."""
     app, stamp = current.app, current.stamp
     if not any(outcome.events or outcome.bills for outcome in outcomes):
-        return [outcome.after for outcome in outcomes]
+        return outcomes, [outcome.after for outcome in outcomes]
     with app.store.transaction() as tx:
         tx.lock()
-        series = Series(_numbers_in(tx), _prefixes(app))
+        outcomes = [
+            _creditable(tx, outcome, stamp)
+            if any(due.credits for due in outcome.bills)
+            else outcome
+            for outcome in outcomes
+        ]
+        series = series_of(app, tx)
         contracts: list[StoredEvent] = []
         states: list[StateRow] = []
         expected: list[int] = []
@@ -389,7 +399,25 @@ def _write(current: _Pass, outcomes: Sequence[Outcome]) -> list[Contract]:
         current.digest.update(stored.state)
     for event in counted:
         totals.add(event)
-    return afters
+    return outcomes, afters
+
+
+def _creditable(tx: Tx, outcome: Outcome, stamp: Stamp) -> Outcome:
+    """The outcome; or the contract set aside, when it would credit more than was invoiced."""
+    asked: dict[tuple[str, str], Decimal] = {}
+    for due in outcome.bills:
+        for credit in due.credits:
+            key = (credit.issuer or outcome.after.supplier, credit.invoice)
+            totals = invoice.vat_totals(credit.lines)
+            asked[key] = asked.get(key, ZERO) - sum((t.base + t.tax for t in totals), ZERO)
+    for (supplier, credited), gross in asked.items():
+        stored = tx.read_events([invoice_id(supplier, credited)])
+        found = invoice.fold(map(from_stored, stored))
+        left = found.issued.gross - found.credited if found else ZERO
+        if gross > left:
+            reason = f"{gross} € to credit on {credited}, of which only {left} € is left"
+            return set_aside(outcome, "credit", reason, stamp)
+    return outcome
 
 
 def _put(tx: Tx, event: Event) -> None:
@@ -422,6 +450,11 @@ def credit_marks(
             InvoiceCredited(credit_note=note.number, gross=note.gross, net=note.net),
             id, version + 1, stamp.at, stamp.by,
         )
+
+
+def series_of(app: Billing, tx: Tx) -> Series:
+    """The number sequences, as a transaction that holds the append lock sees them."""
+    return Series(_numbers_in(tx), _prefixes(app))
 
 
 def _numbers_in(reader: Any) -> Callable[[str, int], Numbers | None]:

@@ -58,13 +58,18 @@ class Overrun(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Rate(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line of the rate card (tarif en vigueur): travel, an hour's work, a ticket."""
+    """A line of the rate card (tarif en vigueur): travel, an hour's work, a ticket.
+
+    The first `first_free` cost nothing; nor does any while the item `included_with` is in the
+    cover, unless the client is at fault (missed appointment, unsafe premises).
+    """
 
     code: str
     label: str
     unit_price: Decimal
     unit: str = "unit"
     first_free: int = 0
+    included_with: str = ""
     vat: str = "standard"
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from billing.money import instalment
+from billing.money import instalment, to_cents
 
 ItemKind = Literal[
     "service", "equipment", "videoconference", "option", "access", "volume", "one_off"
@@ -24,7 +24,7 @@ HUNDRED = Decimal(100)
 NONE = Decimal(0)
 
 
-class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Item(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One thing the contract covers or sells, with its price (article).
 
     `unit_price` is in euros before tax, for `per_months` months (1 a month, 12 a year,
@@ -66,6 +66,8 @@ def period_fee(fee: Decimal, per_months: int, months: int, index: int) -> Decima
     way over the first months they both divide: three instalments sum to two half-years.
     """
     assert per_months, "what is due once has no billing period"
+    if per_months == months:
+        return to_cents(fee)
     cycle = lcm(per_months, months)
     parts = cycle // months
     return instalment(fee * (cycle // per_months), index % parts + 1, parts)

@@ -34,7 +34,7 @@ class LateInterest(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     below_floor: what happens in a half-year in which the agreed rate is under three times the
     legal rate: raise it to the floor, take the statutory rate, or keep it as_written.
-    floor_tested: in each half-year, or once, at the due day.
+    floor_tested: in each half-year, or once, with the rates of the half-year of the due day.
     read_each: the published rate is read at the start of each half-year, or of each month.
     days_in_year: 365 even in leap years, or the actual number of days of each year (0).
     """
@@ -188,10 +188,13 @@ def _at_rate(
     tested = half_year if clause.floor_tested == "half_year" else half_year_of(due).start
     legal = book.in_force(LEGAL, tested)
     agreed, floor = clause.times * base.value + clause.points, 3 * legal.value
-    rate, warning = agreed, ""
-    if agreed < floor:
+    rate, warning, at_test = agreed, "", agreed
+    if tested != half_year:
+        then = book.in_force(substitutes.get(clause.series, clause.series), tested)
+        at_test = clause.times * then.value + clause.points
+    if at_test < floor:
         if clause.below_floor == "raise":
-            rate = floor
+            rate = max(agreed, floor)
         elif clause.below_floor == "statutory":
             rate = statutory
         else:

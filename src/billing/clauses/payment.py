@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Literal
 
 from msgspec import Struct
 
 from billing.dates import add_months, end_of_month, next_target_day
-from billing.money import share_of
+from billing.money import rounded
 
 
 class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,7 +82,7 @@ def retention(clause: Payment, gross: Decimal, percent: Decimal) -> Decimal:
         raise ValueError(
             f"retention of {percent} %: the contract allows at most {clause.retention_percent} %"
         )
-    return share_of(gross * percent, 1, 100)
+    return rounded(Fraction(gross) * Fraction(percent) / 100, 2)
 
 
 def _on_or_after(day: date, day_of_month: int) -> date:

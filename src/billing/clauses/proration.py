@@ -20,7 +20,7 @@ from billing.dates import Period, add_months, days_30_360, months_between
 Method = Literal["days", "actual_365", "thirty_360", "whole_months"]
 
 
-class Share(Struct, frozen=True):
+class Share(Struct, frozen=True, gc=False):
     """`over / under` of the fee of one billing period, and how it was counted."""
 
     over: int

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
 
 from billing.dates import add_months, months_between
-from billing.money import plain, rounded
+from billing.money import plain, rounded, times
 from indices import Comparison
 
 
@@ -79,7 +80,7 @@ class Revision(Struct, frozen=True, kw_only=True, omit_defaults=True):
     late: Literal["next_period", "regularise"] = "next_period"
 
 
-class Coefficient(Struct, frozen=True):
+class Coefficient(Struct, frozen=True, gc=False):
     """The formula worked out: each ratio used, the exact coefficient, the one applied.
 
     Fractions are written "over/under", so that the event alone can redo the sum.
@@ -92,7 +93,13 @@ class Coefficient(Struct, frozen=True):
     @property
     def value(self) -> Fraction:
         """The coefficient that multiplies the fees."""
-        return Fraction(self.applied)
+        return ratio_of(self.applied)
+
+
+@lru_cache(maxsize=4096)
+def ratio_of(written: str) -> Fraction:
+    """A coefficient as written, "over/under"; a month's contracts share a few of them."""
+    return Fraction(written)
 
 
 def coefficient(clause: Revision, comparisons: Sequence[Comparison]) -> Coefficient:
@@ -135,7 +142,7 @@ def revised_price(price: Decimal, factor: Fraction, rounding: str) -> Decimal:
     """
     exponent = price.as_tuple().exponent
     written = -exponent if isinstance(exponent, int) else 2
-    return rounded(Fraction(price) * factor, max(2, written) if rounding == "unit" else 10)
+    return times(price, factor, max(2, written) if rounding == "unit" else 10)
 
 
 def first_revision(clause: Revision, starts_on: date) -> date:

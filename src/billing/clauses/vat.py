@@ -31,7 +31,7 @@ class Vat(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
 
 
-class VatTotal(Struct, frozen=True, omit_defaults=True):
+class VatTotal(Struct, frozen=True, omit_defaults=True, gc=False):
     """The tax of one rate: on the sum of the lines' nets, HALF_UP (EN 16931)."""
 
     rate: Decimal

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from math import lcm
 from typing import NamedTuple
 
 from billing.clauses import Terms
-from billing.clauses.fees import exact_period_fee, gross_fee, period_fee
-from billing.clauses.proration import WHOLE, Method, share
+from billing.clauses.fees import Item, exact_period_fee, gross_fee, period_fee
+from billing.clauses.proration import Method, share
 from billing.clauses.schedule import BillingPeriod, billing_period
 from billing.clauses.vat import standard_rate
 from billing.contract.state import Contract, Covered, Pending
-from billing.dates import Period
+from billing.dates import DAY, Period
 from billing.events.invoice import Line
 from billing.money import ZERO, rounded
 from indices import IndexBook
@@ -26,11 +27,15 @@ NO_DISCOUNT = Decimal(0)
 
 
 class Credit(NamedTuple):
-    """Lines that give back what one invoice billed; amounts negative until they are written."""
+    """Lines that give back what one invoice billed; amounts negative until they are written.
+
+    `issuer` is who issued it: the contract may have changed hands since.
+    """
 
     invoice: str
     lines: tuple[Line, ...]
     reason: str
+    issuer: str = ""
 
 
 class Bill(NamedTuple):
@@ -62,6 +67,8 @@ class CannotBill(Exception):
 
 def due(contract: Contract, on: date, book: IndexBook) -> Iterator[Bill]:
     """The invoices of that day: what is sold once and apart, then the instalment and the rest."""
+    if not contract.billable and contract.cancelled_on is None:
+        return  # Nothing is billed before the acceptance, what is sold once no more than fees.
     terms = contract.terms_on(on)
     ready = [p for p in contract.pending if p.charge.due_on <= on] if contract.pending else []
     instalment = contract.next_instalment() if contract.billable else None
@@ -82,7 +89,9 @@ def due(contract: Contract, on: date, book: IndexBook) -> Iterator[Bill]:
         yield _bill(on, None, None, (), apart, "transfer", terms, book, contract)
         ready = [p for p in ready if not p.charge.apart]
     if instalment is not None:
-        lines = tuple(instalment_lines(contract, terms, instalment.whole, instalment.days, book))
+        # What was amended for the day after a period in arrears is not for that period.
+        agreed = contract.terms_on(instalment.days.start)
+        lines = tuple(instalment_lines(contract, agreed, instalment.whole, instalment.days, book))
         until = instalment.days.end
         yield _bill(on, instalment.days, until, lines, ready, means, terms, book, contract)
     elif _caught_up_now(contract, terms, on):
@@ -106,7 +115,7 @@ def instalment_lines(
         if covered.until is not None and covered.until < end:
             end = covered.until
         if start < end:
-            supplied = start if in_advance else end
+            supplied = start if in_advance else end - DAY  # The last day, as for usage.
             yield from _fee_lines(
                 covered, Period(start, end), whole, terms, "fee", supplied, book
             )
@@ -120,9 +129,12 @@ def caught_up_lines(contract: Contract, terms: Terms, book: IndexBook) -> Iterat
 
 
 def _caught_up_now(contract: Contract, terms: Terms, on: date) -> bool:
-    return terms.cover.catch_up == "at_once" and any(
-        covered.owed_from is not None and covered.since <= on for covered in contract.items
-    )
+    """Whether additions are billed today: at once, or at the end when no period follows."""
+    if not any(c.owed_from is not None and c.since <= on for c in contract.items):
+        return False
+    if terms.cover.catch_up == "at_once":
+        return True
+    return on >= contract.limit and not contract.goes_on and contract.next_instalment() is None
 
 
 def _catch_up(
@@ -130,11 +142,11 @@ def _catch_up(
 ) -> Iterator[Line]:
     day = covered.owed_from
     assert day is not None
-    end = contract.billed_until
+    end = min(contract.billed_until, contract.fees_until)
     if covered.until is not None:
         end = min(end, covered.until)
     while day < end:
-        whole = billing_period(terms.schedule, contract.anchor_on, contract.whole_term, day)
+        whole = billing_period(terms.schedule, contract.anchor_on, contract.term_of(day), day)
         days = Period(day, min(whole.period.end, end))
         yield from _fee_lines(covered, days, whole, terms, "catch_up", day, book)
         day = days.end
@@ -150,13 +162,20 @@ def _fee_lines(
     book: IndexBook,
 ) -> Iterator[Line]:
     revision = terms.revision
-    if revision is not None and revision.applies_to == "by_day" and len(covered.prices) > 1:
-        cuts = [p.effective_on for p in covered.prices if p.effective_on in days][0:]
+    by_day = revision is not None and revision.applies_to == "by_day" and len(covered.prices) > 1
+    if by_day and covered.item.kind not in terms.cover.whole_month_kinds:
+        cuts = [p.effective_on for p in covered.prices if p.effective_on in days]
         edges = sorted({days.start, *cuts, days.end})
         for start, end in zip(edges, edges[1:], strict=False):
             yield fee_line(covered, Period(start, end), whole, terms, kind, supplied_on, book)
     else:
         yield fee_line(covered, days, whole, terms, kind, supplied_on, book)
+
+
+def discount_on(item: Item, day: date) -> Decimal:
+    """The discount in percent on the fee of a period that starts that day."""
+    over = item.discount_until is not None and day > item.discount_until
+    return NO_DISCOUNT if over else item.discount
 
 
 def fee_line(
@@ -171,27 +190,23 @@ def fee_line(
     """The fee of one item for some days of one billing period."""
     item = covered.item
     price = covered.price_on(days.start)
-    discount = item.discount
-    if discount and item.discount_until is not None and days.start > item.discount_until:
-        discount = NO_DISCOUNT
+    discount = discount_on(item, days.start)
     fee = gross_fee(item.quantity, price.unit_price, discount)
     per_months, months = item.per_months, whole.months
-    part = parts = 0
-    if days == whole.period:
-        counted = None
-        net = period_fee(fee, per_months, months, whole.place)
-        if per_months > months and per_months % months == 0:
-            parts = per_months // months
-            part = whole.place % parts + 1
-    else:
+    counted = None
+    if days != whole.period:
         method: Method = terms.cover.proration
         if item.kind in terms.cover.whole_month_kinds:
             method = "whole_months"
         counted = share(method, days, whole.period, months)
-        if counted == WHOLE:
-            net = period_fee(fee, per_months, months, whole.place)
-        else:
-            net = rounded(exact_period_fee(fee, per_months, months) * counted.exact, 2)
+    part = parts = 0
+    if counted is None or counted.over == counted.under:
+        net = period_fee(fee, per_months, months, whole.place)
+        if months % per_months:  # The fee is cut, and the line says which part it is.
+            parts = lcm(per_months, months) // months
+            part = whole.place % parts + 1
+    else:
+        net = rounded(exact_period_fee(fee, per_months, months) * counted.exact, 2)
     rate, category, reason = vat_of(item.vat, terms, supplied_on, book)
     return Line(
         kind=kind,
@@ -287,6 +302,7 @@ def _bill(
                 invoice,
                 tuple(_charge_line(p, terms, book) for p in group),
                 "; ".join(dict.fromkeys(p.charge.note or p.charge.label for p in group)),
+                group[0].charge.issuer,
             )
             for invoice, group in credits.items()
         ),
@@ -295,10 +311,15 @@ def _bill(
 
 
 def _by_treatment(lines: tuple[Line, ...], contract: Contract) -> tuple[tuple[str, Decimal], ...]:
-    """The net of the fees by VAT treatment: what a later refund has to give back of each."""
+    """The net of the period's fees by VAT treatment: what a refund of its days starts from.
+
+    What was caught up is of earlier days, and no part of it.
+    """
     treatments = {covered.item.code: covered.item.vat for covered in contract.items}
     nets: dict[str, Decimal] = {}
     for line in lines:
+        if line.kind != "fee":
+            continue
         treatment = treatments.get(line.code, "standard")
         nets[treatment] = nets.get(treatment, ZERO) + line.net
     return tuple(nets.items())

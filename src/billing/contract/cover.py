@@ -17,9 +17,11 @@ from billing.contract.bill import CannotBill, fee_line
 from billing.contract.guards import (
     free_code,
     in_cover,
+    issuer_of,
     must_run,
     no_earlier_than_signature,
     not_negative,
+    supplied_on,
 )
 from billing.contract.state import Contract, Covered
 from billing.dates import DAY, NEVER, Period, month_of
@@ -181,7 +183,8 @@ def _fee_end(
         charges.append(Charge(
             kind="refund", code=covered.item.code, label=f"{covered.item.label} – retrait",
             due_on=on, net=-line.net, period=days, vat=covered.item.vat,
-            supplied_on=event.period.start, credits=event.invoice,
+            supplied_on=supplied_on(contract, event.period), credits=event.invoice,
+            issuer=issuer_of(contract, event),
         ))
     return until, tuple(charges)
 
@@ -282,8 +285,13 @@ def do_work(
     unit_price: Decimal | None = None,
     quote: str = "",
     accepted_on: date | None = None,
+    at_fault: bool = False,
 ) -> Iterator[ContractEvent]:
-    """Supplementary work: at the rate card of that day, or by a quote the client accepted."""
+    """Supplementary work: at the rate card of that day, or by a quote the client accepted.
+
+    `at_fault`: the client missed the appointment or its premises were unsafe; work its options
+    include is then billed all the same.
+    """
     must_run(contract, on)
     no_earlier_than_signature(contract, on)
     not_negative(contract, f"the quantity of {code}", quantity)
@@ -304,6 +312,9 @@ def do_work(
     else:
         unit_price, label, vat = rate.unit_price, label or rate.label, rate.vat
         free = contract.free_used.count(code) < rate.first_free
+        if rate.included_with and not at_fault:
+            option = contract.covered(rate.included_with)
+            free = free or (option is not None and (option.until or NEVER) > on >= option.since)
     not_negative(contract, f"the price of {code}", unit_price)
     net = Decimal("0.00") if free else to_cents(quantity * unit_price)
     yield SupplementaryWorkDone(
@@ -361,7 +372,7 @@ def due(contract: Contract, on: date) -> Iterator[ContractEvent]:
                 ),),
             )
     overrun = terms.overrun
-    if overrun is not None and not contract.blocked:
+    if overrun is not None and not contract.blocked and on < (contract.ends_on or NEVER):
         for clock in contract.clocks:
             if clock.clock == "overrun" and clock.allowed_from and clock.allowed_from <= on:
                 if overrun.then == "block":

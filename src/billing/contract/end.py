@@ -16,7 +16,14 @@ from billing.clauses.renewal import Sending
 from billing.clauses.schedule import billing_period
 from billing.clauses.suspension import Allowed, allowed_from
 from billing.clauses.termination import Cause, ground_for
-from billing.contract.guards import must_run, no_earlier_than_signature, not_negative
+from billing.contract.bill import discount_on
+from billing.contract.guards import (
+    issuer_of,
+    must_run,
+    no_earlier_than_signature,
+    not_negative,
+    supplied_on,
+)
 from billing.contract.state import Contract, Covered
 from billing.dates import DAY, NEVER, Period, add_months, months_between
 from billing.events.contract import (
@@ -96,6 +103,8 @@ def resume(contract: Contract, on: date) -> Iterator[ContractEvent]:
     if contract.suspended_on is not None and on < contract.suspended_on:
         raise Refused(f"{contract.number}: suspended on {contract.suspended_on}, after {on}")
     yield ServiceResumed(resumed_on=on)
+    if contract.blocked and any(running.clock == "overrun" for running in contract.clocks):
+        yield BreachCured(clock="overrun", cured_on=on)  # Else the next day blocks it again.
 
 
 def _clock_ran_out(contract: Contract, clock: str, on: date, measure: str) -> None:
@@ -158,7 +167,7 @@ def terminate(
         raise Refused(f"{contract.number}: it ends on {contract.term.end} by itself, not after {end}")
     yield ContractTerminated(
         effective_on=end, cause=ground.cause, by=by, ground=ground, evidence=evidence,
-        charges=tuple(_given_back(end, ground.refund, history)),
+        charges=tuple(_given_back(contract, end, ground.refund, history)),
     )
     clause = terms.indemnity
     if clause is not None and ground.indemnity:
@@ -171,7 +180,7 @@ def terminate(
 
 
 def _given_back(
-    end: date, refund: bool, history: Sequence[InstalmentBilled]
+    contract: Contract, end: date, refund: bool, history: Sequence[InstalmentBilled]
 ) -> Iterator[Charge]:
     """Credits: whole for periods that start later; for the running one, if the ground says so."""
     for event in history:
@@ -189,7 +198,8 @@ def _given_back(
                     label=f"Période non courue du {unused.start:%d/%m/%Y} "
                     f"au {unused.last_day:%d/%m/%Y}",
                     due_on=end, net=credit, period=unused, vat=treatment,
-                    supplied_on=event.period.start, credits=event.invoice,
+                    supplied_on=supplied_on(contract, event.period), credits=event.invoice,
+                    issuer=issuer_of(contract, event),
                     note=f"{unused.days} jours sur {event.period.days}",
                 )
 
@@ -234,11 +244,13 @@ def _fee_of(
     total = ZERO
     for covered in covers:
         item = covered.item
-        fee = gross_fee(item.quantity, covered.price_on(on).unit_price, item.discount)
-        if days == whole:
+        price = covered.price_on(on).unit_price
+        fee = gross_fee(item.quantity, price, discount_on(item, days.start))
+        owed = days & Period(covered.since, covered.until or NEVER)
+        if owed == whole:
             total += period_fee(fee, item.per_months, months, place)
-        else:
-            part = share("days", days, whole, months).exact
+        elif owed.days:
+            part = share("days", owed, whole, months).exact
             total += rounded(Fraction(fee) * months / item.per_months * part, 2)
     return total
 
@@ -253,11 +265,15 @@ def _indemnity_charge(
     left = sum((part.net for part in remaining), ZERO)
     vat = "standard"
     if not clause.taxable:
-        vat = next((v.code for v in terms.vat if v.category == "O"), "outside")
+        vat = _untaxed(terms)
     return Charge(
         kind="indemnity", code="INDEMNITE", label=INDEMNITY_LABEL, due_on=due_on, net=amount,
         vat=vat, note=f"{clause.share} × {left} € ({len(remaining)} échéances restantes)",
     )
+
+
+def _untaxed(terms: Terms) -> str:
+    return next((v.code for v in terms.vat if v.category == "O"), "outside")
 
 
 def settle_indemnity(
@@ -272,18 +288,19 @@ def settle_indemnity(
     not_negative(contract, "the indemnity", amount)
     if not reason:
         raise Refused(f"{contract.number}: say why the indemnity changes")
-    difference = to_cents(amount - contract.indemnity)
-    if not difference:
+    if to_cents(amount) == contract.indemnity:
         raise Refused(f"{contract.number}: the indemnity is {amount} already")
-    waiting = any(p.charge.kind == "indemnity" for p in contract.pending)
-    vat = next((p.charge.vat for p in contract.pending if p.charge.kind == "indemnity"), "standard")
-    credits = "" if waiting or difference > 0 else (invoice or contract.last_invoice)
+    waiting = [p.charge for p in contract.pending if p.charge.kind == "indemnity"]
+    invoiced = contract.indemnity - sum((charge.net for charge in waiting), ZERO)
+    left = to_cents(amount - invoiced)
+    clause = contract.terms.indemnity
+    vat = "standard" if clause is None or clause.taxable else _untaxed(contract.terms)
     yield IndemnitySettled(
         assessed=contract.indemnity, amount=to_cents(amount), reason=reason,
         charges=(Charge(
             kind="indemnity", code="INDEMNITE", label=f"{INDEMNITY_LABEL} – {reason}", due_on=on,
-            net=difference, credits=credits, vat=vat,
-        ),),
+            net=left, credits=(invoice or contract.last_invoice) if left < 0 else "", vat=vat,
+        ),) if left else (),
     )
 
 
@@ -331,7 +348,8 @@ def purchase(
         Charge(
             kind="refund", code="LOYER", label="Remboursement de loyer – achat", due_on=on,
             net=-net, period=event.period, vat=treatment,
-            supplied_on=event.period.start if event.period else None, credits=event.invoice,
+            supplied_on=supplied_on(contract, event.period) if event.period else None,
+            credits=event.invoice, issuer=issuer_of(contract, event),
         )
         for event in billed[:rents]
         for treatment, net in event.nets
@@ -346,7 +364,7 @@ def purchase(
     yield RentalPurchased(purchased_on=on, price=price, charges=(*sale, *credits))
     yield ContractTerminated(
         effective_on=on, cause="purchased", by="client", evidence=f"purchase of {on}",
-        charges=tuple(_given_back(on, False, billed[rents:])),
+        charges=tuple(_given_back(contract, on, False, billed[rents:])),
     )
 
 

@@ -1,4 +1,4 @@
-"""What several decisions ask first."""
+"""What several decisions ask."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from billing.clauses.fees import Item
 from billing.contract.state import Contract, Covered
-from billing.events.contract import FeeChange
+from billing.dates import Period
+from billing.events.contract import FeeChange, InstalmentBilled
 from billing.refusal import Refused
 
 
@@ -42,6 +43,17 @@ def not_negative(contract: Contract, what: str, amount: Decimal) -> None:
     """Refuses a negative amount of anything."""
     if amount < 0:
         raise Refused(f"{contract.number}: {what} is {amount}; expected zero or more")
+
+
+def issuer_of(contract: Contract, billed: InstalmentBilled) -> str:
+    """Who issued that invoice: a credit note on it is theirs, whoever has the contract since."""
+    return contract.party_on("supplier", billed.billed_on)
+
+
+def supplied_on(contract: Contract, period: Period) -> date:
+    """The day that gave a period's fees their VAT rate: its first, or in arrears its last."""
+    in_advance = contract.terms_on(period.start).schedule.in_advance
+    return period.start if in_advance else period.last_day
 
 
 def free_code(contract: Contract, item: Item) -> str:

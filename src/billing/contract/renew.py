@@ -10,10 +10,11 @@ from billing.clauses.renewal import Sending, last_day_for_notice, next_term
 from billing.clauses.schedule import billing_period
 from billing.contract.guards import must_run, no_earlier_than_signature, price_changes
 from billing.contract.state import Contract
-from billing.dates import DAY, Period, add_months
+from billing.dates import DAY, Period, add_months, months_between
 from billing.events.contract import (
     ContractEvent,
     ContractRenewed,
+    ContractSetAside,
     ContractTerminated,
     NonRenewalNoticed,
     Party,
@@ -26,7 +27,15 @@ from billing.refusal import Refused
 def due(contract: Contract, on: date, parent: Contract | None) -> Iterator[ContractEvent]:
     """The term that follows, on the day this one ends; or the end, with the parent's."""
     term = contract.term
-    if term is None or on < term.end or not contract.goes_on or contract.cancelled_on:
+    if contract.cancelled_on is not None:
+        return
+    if parent is not None and (end := parent.ends_on) is not None and end < contract.limit:
+        yield ContractTerminated(
+            effective_on=max(end, contract.starts_on), cause="linked", by="supplier",
+            evidence=f"{parent.number} ends on {end}",
+        )
+        return
+    if term is None or on < term.end or not contract.goes_on:
         return
     clause = contract.terms_on(term.end).renewal
     offered = contract.offered.fees if contract.offered else ()
@@ -35,10 +44,15 @@ def due(contract: Contract, on: date, parent: Contract | None) -> Iterator[Contr
             yield ContractRenewed(
                 term=Period(term.end, parent.term.end), how="linked", fees=offered
             )
-        else:
+        elif parent is not None and parent.ends_on is not None:
             yield ContractTerminated(
                 effective_on=term.end, cause="linked", by="supplier",
                 evidence=f"{contract.parent} ended on {term.end}",
+            )
+        else:
+            yield ContractSetAside(
+                due_on=term.end, clause="renewal", held=True,
+                reason=f"{contract.parent}, which it follows, is not renewed yet",
             )
         return
     following = next_term(clause, contract.starts_on, term, contract.term_months)
@@ -116,7 +130,9 @@ def notice(
     if counted is None:
         raise Refused(f"{contract.number}: notice counts from its receipt; say when it was received")
     if contract.term is None:
+        # The day it is given is still a day of the contract: the period it begins is owed.
         leave = add_months(counted, clause.notice.months) + clause.notice.days * DAY
+        leave = max(leave, counted + DAY)
         schedule = contract.terms_on(sent_on).schedule
         whole = billing_period(schedule, contract.anchor_on, contract.whole_term,
                                max(leave, contract.anchor_on))
@@ -128,9 +144,12 @@ def notice(
         return
     last_day = last_day_for_notice(clause, contract.term)
     in_time = counted <= last_day
-    end = contract.term.end
-    if not in_time:
-        end = next_term(clause, contract.starts_on, contract.term, contract.term_months).end
+    term, months = contract.term, contract.term_months
+    while counted > last_day_for_notice(clause, term):
+        following = next_term(clause, contract.starts_on, term, months)
+        months += months_between(following.start, following.end)
+        term = following
+    end = term.end
     yield NonRenewalNoticed(
         by=by, sent_on=sent_on, received_on=received_on, sending=sending,
         last_day=last_day, in_time=in_time, ends_on=end,

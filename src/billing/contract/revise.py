@@ -8,11 +8,19 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 
-from billing.clauses.fees import gross_fee, period_fee
-from billing.clauses.revision import Coefficient, Revision, coefficient, revised_price
+from msgspec.structs import replace
+
+from billing.clauses.revision import (
+    Coefficient,
+    Revision,
+    coefficient,
+    ratio_of,
+    revised_price,
+)
 from billing.clauses.schedule import billing_period
-from billing.contract.state import Contract, Covered
-from billing.dates import Period
+from billing.contract.bill import fee_line
+from billing.contract.state import Contract, Covered, Price
+from billing.dates import NEVER, Period
 from billing.events.contract import (
     Charge,
     ContractEvent,
@@ -46,10 +54,10 @@ def _revision(
             held=clause.if_unpublished == "hold",
         )
     worked_out = _worked_out(clause, comparisons)
-    fees = new_fees(contract, clause, worked_out)
+    fees = new_fees(contract, clause, worked_out, day)
     charges: tuple[Charge, ...] = ()
-    if on > day and clause.late == "regularise":
-        charges = tuple(_differences(contract, fees, day, on))
+    if clause.late == "regularise":
+        charges = tuple(_differences(contract, fees, day, on, book))
     return PriceRevised(
         effective_on=day,
         formula=clause,
@@ -111,26 +119,45 @@ def _definitive(base: Reading, day: date, book: IndexBook) -> Reading:
 
 
 def new_fees(
-    contract: Contract, clause: Revision, worked_out: Coefficient
+    contract: Contract, clause: Revision, worked_out: Coefficient, day: date
 ) -> tuple[FeeChange, ...]:
-    """The unit price of each indexed item before and after, rounded where the contract says."""
-    indexed = [c for c in contract.items if c.item.indexed and c.until is None]
+    """The unit price of each indexed item before and after, rounded where the contract says.
+
+    A price agreed for that very day or later (a renewal's, an addition's) is not revised on it.
+    """
+    priced = [
+        (c, price.unit_price)
+        for c in contract.items
+        if c.item.indexed
+        and (c.until is None or c.until > day)
+        and (price := c.price_on(day)).effective_on < day
+    ]
+    indexed = [c for c, _ in priced]
     factor = worked_out.value
-    factors = [
-        factor / Fraction(c.coefficient) if clause.base == "original" else factor for c in indexed
-    ]
-    starts = [
-        c.item.unit_price if clause.base == "original" else c.prices[-1].unit_price
-        for c in indexed
-    ]
-    after = [
-        revised_price(start, each, clause.price_rounding)
-        for start, each in zip(starts, factors, strict=True)
-    ]
-    if clause.price_rounding != "unit":
+    if clause.base == "original":
+        starts = [c.item.unit_price for c in indexed]
+        factors = [factor / ratio_of(c.coefficient) for c in indexed]
+    else:
+        starts = [price for _, price in priced]
+        factors = [factor] * len(indexed)
+    return _changes(clause, indexed, starts, factors, day)
+
+
+def _changes(
+    clause: Revision,
+    indexed: Sequence[Covered],
+    starts: Sequence[Decimal],
+    factors: Sequence[Fraction],
+    day: date,
+) -> tuple[FeeChange, ...]:
+    if clause.price_rounding == "unit":
+        after = [
+            revised_price(start, each, "unit") for start, each in zip(starts, factors, strict=True)
+        ]
+    else:
         after = _rounded_lines(indexed, starts, factors, clause.price_rounding == "contract")
     return tuple(
-        FeeChange(c.item.code, c.prices[-1].unit_price, price)
+        FeeChange(c.item.code, c.price_on(day).unit_price, price)
         for c, price in zip(indexed, after, strict=True)
     )
 
@@ -144,7 +171,7 @@ def _rounded_lines(
         for c, start, factor in zip(indexed, starts, factors, strict=True)
     ]
     lines = [rounded(amount, 2) for amount in exact]
-    if total and exact:
+    if total and sum(exact):
         lines = list(shared_out(rounded(sum(exact, Fraction(0)), 2), [
             rounded(amount, 10) for amount in exact
         ]))
@@ -155,29 +182,28 @@ def _rounded_lines(
 
 
 def _differences(
-    contract: Contract, fees: Sequence[FeeChange], day: date, on: date
+    contract: Contract, fees: Sequence[FeeChange], day: date, on: date, book: IndexBook
 ) -> Iterator[Charge]:
     """What the periods already billed since the day would have cost more or less."""
     changes = {fee.code: fee for fee in fees}
-    schedule = contract.terms_on(day).schedule
+    terms = contract.terms_on(day)
+    first = billing_period(terms.schedule, contract.anchor_on, contract.term_of(day), day)
+    begun = day if first.period.start == day else first.period.end
     for covered in contract.items:
         change = changes.get(covered.item.code)
         if change is None:
             continue
         item, net = covered.item, ZERO
-        first = billing_period(schedule, contract.anchor_on, contract.whole_term, day)
-        start = day if first.period.start == day else first.period.end
-        start = max(start, covered.since)
-        at = start
-        while at < contract.billed_until:
-            whole = billing_period(schedule, contract.anchor_on, contract.whole_term, at)
-            days = Period(at, min(whole.period.end, contract.billed_until))
-            for price, sign in ((change.after, 1), (change.before, -1)):
-                fee = gross_fee(item.quantity, price, item.discount)
-                full = period_fee(fee, item.per_months, whole.months, whole.place)
-                if days != whole.period:
-                    full = rounded(Fraction(full) * days.days / whole.period.days, 2)
-                net += sign * full
+        start = at = max(begun, covered.since)
+        stop = min(contract.billed_until, covered.owed_from or NEVER, covered.until or NEVER)
+        revised = replace(covered, prices=(Price(day, change.after, 0),))
+        while at < stop and covered.price_on(at).effective_on <= day:
+            term = contract.term_of(at)
+            whole = billing_period(terms.schedule, contract.anchor_on, term, at)
+            days = Period(at, min(whole.period.end, stop))
+            for priced, sign in ((revised, 1), (covered, -1)):
+                line = fee_line(priced, days, whole, terms, "regularisation", at, book)
+                net += sign * line.net
             at = days.end
         if net:
             yield Charge(
@@ -186,7 +212,7 @@ def _differences(
                 label=f"{item.label} – régularisation de la révision du {day:%d/%m/%Y}",
                 due_on=on,
                 net=net,
-                period=Period(start, contract.billed_until),
+                period=Period(start, at),
                 vat=item.vat,
                 supplied_on=start,
                 note=f"{change.before} → {change.after}",
@@ -208,27 +234,33 @@ def _rectification(
     ):
         return
     worked_out = coefficient(clause, comparisons)
-    now = {c.item.code: c.prices[-1].unit_price for c in contract.items if c.until is None}
+    day = last.effective_on
     before = {fee.code: fee.before for fee in last.fees}
-    ratio = worked_out.value / last.coefficient.value
-    day = last.corrects or last.effective_on
-    fees = tuple(
-        FeeChange(code, price, revised_price(
-            before[code] if last.corrects is None else price,
-            worked_out.value if last.corrects is None else ratio,
-            clause.price_rounding,
-        ))
-        for code, price in now.items()
-        if code in before
-    )
+    revised = [
+        c
+        for c in contract.items
+        if c.item.code in before
+        and (c.until is None or c.until > day)
+        and c.price_on(day).effective_on == day
+    ]
+    if clause.base == "original":
+        starts = [c.item.unit_price for c in revised]
+        factors = [worked_out.value / Fraction(c.coefficient) for c in revised]
+    elif last.corrects is None:
+        starts = [before[c.item.code] for c in revised]
+        factors = [worked_out.value] * len(revised)
+    else:
+        starts = [c.price_on(day).unit_price for c in revised]
+        factors = [worked_out.value / last.coefficient.value] * len(revised)
+    fees = _changes(clause, revised, starts, factors, day)
     yield PriceRevised(
-        effective_on=last.effective_on,
+        effective_on=day,
         formula=clause,
         comparisons=comparisons,
         coefficient=worked_out,
         fees=fees,
         corrects=day,
-        charges=tuple(_differences(contract, fees, last.effective_on, on)),
+        charges=tuple(_differences(contract, fees, day, on, book)),
     )
 
 

@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from billing.clauses import Terms
 from billing.clauses.fees import Item
-from billing.clauses.renewal import first_term
+from billing.clauses.renewal import first_term, next_term
 from billing.contract.cover import one_off_charges
 from billing.contract.state import Contract, terms_id
-from billing.dates import NEVER, Period
+from billing.dates import NEVER, Period, months_between
 from billing.events.contract import ContractSigned
 from billing.refusal import Refused
 from indices import IndexBook, IndexUnavailable, Reading
@@ -112,10 +112,15 @@ def _parents_term(signing: Signing, parent: Contract | None) -> Period | None:
             f"{signing.number}: starts on {signing.starts_on}, before {parent.number} on "
             f"{parent.starts_on}"
         )
-    end = parent.ends_on or (parent.term.end if parent.term else NEVER)
+    end = parent.ends_on or NEVER
     if signing.starts_on >= end:
         raise Refused(f"{signing.number}: {parent.number} ended on {end}")
-    return Period(signing.starts_on, min(end, parent.limit)) if parent.term else None
+    term, months = parent.term, parent.term_months
+    while term is not None and term.end <= signing.starts_on:  # It will be renewed by then.
+        clause = parent.terms_on(term.end).renewal
+        term = next_term(clause, parent.starts_on, term, months)
+        months += months_between(term.start, term.end)
+    return Period(signing.starts_on, min(end, term.end)) if term else None
 
 
 def _in_warranty(signing: Signing, item: Item) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ from msgspec.structs import replace
 from billing.clauses import Terms
 from billing.clauses.fees import Item
 from billing.clauses.renewal import first_term
-from billing.clauses.revision import first_revision, next_revision
+from billing.clauses.revision import first_revision, next_revision, ratio_of
 from billing.clauses.schedule import BillingPeriod, billed_on, billing_period
 from billing.dates import DAY, NEVER, Period, months_between
 from billing.events import contract as ev
@@ -44,7 +43,7 @@ def intern_terms(name: str, terms: Terms) -> None:
     _TERMS.setdefault(name, terms)
 
 
-class Price(Struct, frozen=True, array_like=True):
+class Price(Struct, frozen=True, array_like=True, gc=False):
     """A unit price in euros from a day on, and the version of the event that set it."""
 
     effective_on: date
@@ -52,7 +51,7 @@ class Price(Struct, frozen=True, array_like=True):
     by: int
 
 
-class Covered(Struct, frozen=True, array_like=True):
+class Covered(Struct, frozen=True, array_like=True, gc=False):
     """An item in the cover, with the prices it has had and what of it is not billed yet.
 
     `owed_from` is set when days before the contract's `billed_until` are still to be billed.
@@ -78,7 +77,7 @@ class Covered(Struct, frozen=True, array_like=True):
         return prices[0]
 
 
-class Pending(Struct, frozen=True, array_like=True):
+class Pending(Struct, frozen=True, array_like=True, gc=False):
     """A charge waiting for its day: its key is its event's version × 1000 + its place."""
 
     key: int
@@ -90,7 +89,7 @@ class Pending(Struct, frozen=True, array_like=True):
         return self.key // 1000
 
 
-class Clocked(Struct, frozen=True, array_like=True):
+class Clocked(Struct, frozen=True, array_like=True, gc=False):
     """A formal notice whose clock runs."""
 
     clock: str
@@ -100,7 +99,7 @@ class Clocked(Struct, frozen=True, array_like=True):
     allows: tuple[str, ...]
 
 
-class Substitute(Struct, frozen=True, array_like=True):
+class Substitute(Struct, frozen=True, array_like=True, gc=False):
     """An index replaced by recorded decision."""
 
     series: str
@@ -108,7 +107,7 @@ class Substitute(Struct, frozen=True, array_like=True):
     link: Link | None
 
 
-class Exchange(Struct, frozen=True, array_like=True):
+class Exchange(Struct, frozen=True, array_like=True, gc=False):
     """A replacement shipped; the faulty item is awaited."""
 
     code: str
@@ -116,7 +115,7 @@ class Exchange(Struct, frozen=True, array_like=True):
     list_price: Decimal
 
 
-class Aside(Struct, frozen=True, array_like=True):
+class Aside(Struct, frozen=True, array_like=True, gc=False):
     """What the contract was last set aside for."""
 
     due_on: date
@@ -133,7 +132,7 @@ class Instalment(NamedTuple):
     day: date
 
 
-class Contract(Struct, frozen=True, array_like=True, kw_only=True):
+class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     """All that deciding needs to know of a contract, at one version of its stream."""
 
     number: str
@@ -162,6 +161,8 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True):
     purchase_order: str = ""
     site: str = ""
     renewals: int = 0
+    past_terms: tuple[Period, ...] = ()
+    assigned: tuple[tuple[str, date, str], ...] = ()
     accepted_on: date | None = None
     pending: tuple[Pending, ...] = ()
     awaiting: tuple[ev.Charge, ...] = ()
@@ -175,6 +176,7 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True):
     suspended_by: str = ""
     blocked: bool = False
     terminated_on: date | None = None
+    refunds: bool = False
     cause: str = ""
     cancelled_on: date | None = None
     deposit: Decimal = Decimal(0)
@@ -214,10 +216,10 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True):
             return self.noticed_end
         if self.term is None:
             return None
-        kind = self.terms.renewal.kind
-        if kind == "none" or (kind == "offer" and not self.offer_accepted):
+        renewal = self.terms_on(self.term.end).renewal
+        if renewal.kind == "none" or (renewal.kind == "offer" and not self.offer_accepted):
             return self.term.end
-        limit = self.terms.renewal.max_renewals
+        limit = renewal.max_renewals
         return self.term.end if limit is not None and self.renewals >= limit else None
 
     @property
@@ -238,6 +240,19 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True):
             return False
         return self.accepted_on is not None or not self.terms.cover.needs_acceptance
 
+    @property
+    def fees_until(self) -> date:
+        """The day fees stop at; a period begun in advance stays due unless the end refunds it."""
+        end = self.terminated_on
+        return NEVER if end is None or not self.refunds else end
+
+    def party_on(self, side: str, day: date) -> str:
+        """Who stands on that side of the contract on a day; an assignment counts from its own."""
+        for assigned, effective_on, before in self.assigned:
+            if assigned == side and day < effective_on:
+                return before
+        return self.supplier if side == "supplier" else self.client
+
     def covered(self, code: str) -> Covered | None:
         """The item of that code, the one last added when there are several."""
         return next((c for c in reversed(self.items) if c.item.code == code), None)
@@ -248,12 +263,16 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True):
 
     def next_due(self) -> date | None:
         """The next day on which the month's pass has something to do; none when all is done."""
-        days = [pending.charge.due_on for pending in self.pending]
+        days: list[date] = []
         terms = self.terms
+        if self.billable or self.cancelled_on is not None:
+            days += [pending.charge.due_on for pending in self.pending]
         if self.billable:
             limit = self.limit
             if (instalment := self.next_instalment()) is not None:
                 days.append(instalment.day)
+            elif not self.goes_on and any(c.owed_from is not None for c in self.items):
+                days.append(limit)
             if self.next_revision_on is not None and not self.revision_waiting \
                     and self.next_revision_on < limit:
                 days.append(self.next_revision_on)
@@ -275,26 +294,47 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True):
                 days += [
                     c.allowed_from
                     for c in self.clocks
-                    if c.clock == "overrun" and c.allowed_from is not None and not self.blocked
+                    if c.clock == "overrun"
+                    and c.allowed_from is not None
+                    and c.allowed_from < (self.ends_on or NEVER)
+                    and not self.blocked
                 ]
         days += [exchange.return_by + DAY for exchange in self.exchanges]
         return min(days, default=None)
 
     def next_instalment(self) -> Instalment | None:
-        """The next period to bill, cut at the end of the term, and the day to bill it."""
+        """The next period to bill, cut at the end of the term, and the day to bill it.
+
+        A period fallen due in advance is not cut by a termination that refunds nothing: it stays
+        due whole, whether the run came before or after. A period billed ahead of its first day
+        waits for the revision of that day.
+        """
         limit = self.limit
         start = self.billed_until
         if start >= limit:
             return None
         schedule = self.terms_on(start).schedule
         whole = billing_period(schedule, self.anchor_on, self.whole_term, start)
+        if schedule.in_advance and limit == self.terminated_on and not self.refunds:
+            limit = self.whole_term.end
         days = Period(start, min(whole.period.end, limit))
-        return Instalment(whole, days, billed_on(schedule, days))
+        day = billed_on(schedule, days)
+        revised_on = self.next_revision_on
+        if revised_on is not None and day < revised_on <= start and not self.revision_waiting:
+            day = revised_on
+        return Instalment(whole, days, day)
 
     @property
     def whole_term(self) -> Period:
         """The term, or for a contract without one all days from its start."""
         return self.term or Period(self.starts_on, NEVER)
+
+    def term_of(self, day: date) -> Period:
+        """The term that holds a day already billed, where whole terms are billed at once."""
+        for term in self.past_terms:
+            if day in term:
+                return term
+        return self.whole_term
 
 
 def _signed(_: Contract | None, event: ev.ContractSigned) -> Contract:
@@ -383,7 +423,7 @@ def _repriced(
     items = []
     for covered in c.items:
         after = changes.get(covered.item.code)
-        if after is not None and covered.until is None:
+        if after is not None and (covered.until is None or covered.until > effective_on):
             prices = _priced(covered, Price(effective_on, after, version), c)
             if anew:
                 item = replace(covered.item, unit_price=after)
@@ -394,61 +434,84 @@ def _repriced(
 
 
 def _priced(covered: Covered, price: Price, c: Contract) -> tuple[Price, ...]:
-    """The prices still needed: those of days not billed yet, and the new one."""
+    """The prices still needed: of days not billed yet, the new one, those agreed for later."""
     earliest = min(c.billed_until, covered.owed_from or NEVER, price.effective_on)
     kept = [p for p in covered.prices if p.effective_on < price.effective_on]
     while len(kept) > 1 and kept[1].effective_on <= earliest:
         kept.pop(0)
-    return (*kept, price)
+    later = (p for p in covered.prices if p.effective_on > price.effective_on)
+    return (*kept, price, *later)
 
 
 def _revised(c: Contract, event: ev.PriceRevised) -> Contract:
     items = _repriced(c, event.fees, event.effective_on, event.originator_version)
     clause = event.formula
-    if event.corrects is not None:
-        bases = tuple(comparison.current for comparison in event.comparisons)
-        if clause.base == "original":
-            bases = c.bases
-        return _changed(c, event, items=items, bases=bases, last_revision=event)
     bases = c.bases
-    coefficient = str(event.coefficient.value)
+    coefficient = event.coefficient.value
     if clause.base == "rolling":
         bases = tuple(comparison.current for comparison in event.comparisons)
-        coefficient = str(Fraction(c.coefficient) * event.coefficient.value)
+        coefficient *= ratio_of(c.coefficient)
+        if event.corrects is not None and c.last_revision is not None:
+            coefficient /= c.last_revision.coefficient.value
+    if event.corrects is not None:
+        return _changed(
+            c, event, items=items, bases=bases, coefficient=str(coefficient), last_revision=event
+        )
+    written = str(coefficient)
+    entered = tuple(
+        replace(item, coefficient=written)
+        if item.prices[0].effective_on >= event.effective_on
+        else item
+        for item in items
+    )
     return _changed(
         c,
         event,
-        items=items,
+        items=entered,
         bases=bases,
-        coefficient=coefficient,
-        next_revision_on=next_revision(clause, c.starts_on, event.effective_on),
+        coefficient=written,
+        next_revision_on=_revision_from(c, c.terms_ids, event.effective_on + DAY),
         revision_waiting=False,
         last_revision=event if clause.rectified == "regularise" else None,
         aside=None,
     )
 
 
+def _revision_from(
+    c: Contract, terms_ids: tuple[tuple[date, str], ...], start: date
+) -> date | None:
+    """The first revision on or after a day, by the clauses that will then be in force."""
+    for place, (effective_on, name) in enumerate(terms_ids):
+        clause = _TERMS[name].revision
+        until = terms_ids[place + 1][0] if place + 1 < len(terms_ids) else NEVER
+        if clause is None or until <= start:
+            continue
+        earliest = max(start, effective_on) if place else start
+        day = first_revision(clause, c.starts_on)
+        if day < earliest:
+            day = next_revision(clause, c.starts_on, earliest - DAY)
+        if day < until:
+            return day
+    return None
+
+
 def _amended(c: Contract, event: ev.TermsAmended) -> Contract:
     intern_terms(event.terms_id, event.terms)
     items = _repriced(c, event.fees, event.effective_on, event.originator_version, anew=True)
     fields: dict[str, Any] = {}
-    revision = event.terms.revision
     if event.bases is not None:
         fields.update(bases=event.bases, original_bases=event.bases)
-    if revision is None:
-        fields.update(next_revision_on=None, revision_waiting=False)
-    elif c.terms.revision is None or c.next_revision_on is None:
-        first = first_revision(revision, c.starts_on)
-        while first < event.effective_on:
-            first = next_revision(revision, c.starts_on, first)
-        fields.update(next_revision_on=first, revision_waiting=False)
     kept = [pair for pair in c.terms_ids if pair[0] < event.effective_on]
     earliest = min(c.billed_until, event.effective_on)
     while len(kept) > 1 and kept[1][0] <= earliest:
         kept.pop(0)
-    return _changed(
-        c, event, items=items, terms_ids=(*kept, (event.effective_on, event.terms_id)), **fields
-    )
+    terms_ids = (*kept, (event.effective_on, event.terms_id))
+    if c.next_revision_on is None or c.next_revision_on >= event.effective_on:
+        fields.update(
+            next_revision_on=_revision_from(c, terms_ids, event.effective_on),
+            revision_waiting=False,
+        )
+    return _changed(c, event, items=items, terms_ids=terms_ids, **fields)
 
 
 def _billed(c: Contract, event: ev.InstalmentBilled) -> Contract:
@@ -493,9 +556,13 @@ def _set_aside(c: Contract, event: ev.ContractSetAside) -> Contract:
 
 
 def _renewed(c: Contract, event: ev.ContractRenewed) -> Contract:
+    past = c.past_terms
+    if c.term is not None and c.terms_on(c.term.start).schedule.every_months is None:
+        past = (*past, c.term)
     return _changed(
         c,
         event,
+        past_terms=past,
         term=event.term,
         term_months=c.term_months + months_between(event.term.start, event.term.end),
         renewals=c.renewals + 1,
@@ -521,13 +588,28 @@ def _substituted(c: Contract, event: ev.IndexSubstituted) -> Contract:
 
 
 def _terminated(c: Contract, event: ev.ContractTerminated) -> Contract:
-    return _changed(c, event, terminated_on=event.effective_on, cause=event.cause)
+    refunds = event.ground is not None and event.ground.refund
+    return _changed(
+        c, event, terminated_on=event.effective_on, cause=event.cause, refunds=refunds
+    )
+
+
+def _settled(c: Contract, event: ev.IndemnitySettled) -> Contract:
+    """What was still to be billed of the indemnity gives way to what was agreed."""
+    pending = tuple(p for p in c.pending if p.charge.kind != "indemnity")
+    return _changed(replace(c, pending=pending), event, indemnity=event.amount)
+
+
+def _assigned(c: Contract, event: ev.ContractAssigned) -> Contract:
+    before = c.supplier if event.side == "supplier" else c.client
+    assigned = (*c.assigned, (event.side, event.effective_on, before))
+    return _changed(c, event, assigned=assigned, **{event.side: event.to})
 
 
 _FOLDS: dict[type[Event], Callable[[Any, Any], Contract]] = {
     ev.ContractSigned: _signed,
     ev.TermsAmended: _amended,
-    ev.ContractAssigned: lambda c, e: _changed(c, e, **{e.side: e.to}),
+    ev.ContractAssigned: _assigned,
     ev.MandateAttached: lambda c, e: _changed(c, e, mandate=e.mandate),
     ev.InstallationAccepted: lambda c, e: (
         _changed(c, e)
@@ -599,7 +681,7 @@ _FOLDS: dict[type[Event], Callable[[Any, Any], Contract]] = {
     ),
     ev.ContractTerminated: _terminated,
     ev.IndemnityAssessed: lambda c, e: _changed(c, e, indemnity=e.amount),
-    ev.IndemnitySettled: lambda c, e: _changed(c, e, indemnity=e.amount),
+    ev.IndemnitySettled: _settled,
     ev.TaskDone: lambda c, e: _changed(c, e, tasks_done=(*c.tasks_done, e.code)),
     ev.InstalmentBilled: _billed,
     ev.ContractSetAside: _set_aside,

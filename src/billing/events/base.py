@@ -24,11 +24,12 @@ TOPICS: dict[str, type[Event]] = {}
 UPCASTERS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 
-class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Something that happened: where in which stream, when the system learned it, from whom.
 
     The four fields are stamped when the event is recorded; until then it is only a decision.
     `v` is the version of the event's shape, written when it is not the first.
+    gc=False: frozen values make no cycle, so the collector need not walk through millions of them.
     """
 
     TOPIC: ClassVar[str] = ""

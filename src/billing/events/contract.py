@@ -22,12 +22,12 @@ from indices import Comparison, Link, Reading
 Party = Literal["client", "supplier"]
 
 
-class Charge(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Charge(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Something owed once, waiting for its day to be billed (ligne hors redevance).
 
     `net` in euros before tax, negative for a credit; a credit that gives back what an invoice
-    billed names it in `credits` and leaves as a credit note. `apart` asks for an invoice of its
-    own. `supplied_on` gives the VAT rate when it is not the day billed.
+    billed names it in `credits`, with its `issuer`, and leaves as a credit note. `apart` asks for
+    an invoice of its own. `supplied_on` gives the VAT rate when it is not the day billed.
     """
 
     kind: Literal[
@@ -54,11 +54,12 @@ class Charge(Struct, frozen=True, kw_only=True, omit_defaults=True):
     vat: str = "standard"
     supplied_on: date | None = None
     credits: str = ""
+    issuer: str = ""
     apart: bool = False
     note: str = ""
 
 
-class FeeChange(Struct, frozen=True):
+class FeeChange(Struct, frozen=True, gc=False):
     """The unit price of an item before and after, in euros before tax."""
 
     code: str
@@ -430,7 +431,7 @@ class IndemnityAssessed(ContractEvent, frozen=True, kw_only=True, omit_defaults=
 class IndemnitySettled(ContractEvent, frozen=True, kw_only=True, omit_defaults=True):
     """The indemnity is waived, or another amount agreed (remise, transaction), with a reason.
 
-    The charges correct what was assessed.
+    The charges take the place of what was still to be billed of it.
     """
 
     TOPIC: ClassVar[str] = "contract.indemnity_settled"

@@ -14,7 +14,7 @@ from billing.dates import Period
 from billing.events.base import Event
 
 
-class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One line: all it takes to redo its sum by hand.
 
     net = quantity × unit_price × (1 − discount/100) × months/per_months × share, rounded once;

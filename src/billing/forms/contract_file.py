@@ -14,26 +14,41 @@ from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
-from msgspec.inspect import type_info
 
 from billing.clauses import Terms
 from billing.clauses.fees import Item, ItemKind
 from billing.contract.sign import Signing
 from billing.dates import DAY, add_months, months_between
 from billing.events.party import Identity, MandateSigned
-from billing.forms.fields import Checker, merged, schema_of, suggestion
+from billing.forms.fields import Checker, merged, schema_of, shape_of, suggestion
 from billing.forms.form import Folder, Form, Per, load_form
-from billing.forms.toml_text import BadFile, Key, Lines, named, text_of, values_of
+from billing.forms.toml_text import BadFile, Key, Lines, text_of, values_of
 from indices import CATALOG, IndexUnavailable, Reading, shipped
 
 PER_MONTHS: Final[dict[str, int]] = {
-    "month": 1, "quarter": 3, "half-year": 6, "year": 12, "once": 0
+    "month": 1,
+    "quarter": 3,
+    "half-year": 6,
+    "year": 12,
+    "once": 0,
 }
 BILLING: Final[dict[str, int | None]] = {
-    "monthly": 1, "quarterly": 3, "half-yearly": 6, "yearly": 12, "whole-term": None
+    "monthly": 1,
+    "quarterly": 3,
+    "half-yearly": 6,
+    "yearly": 12,
+    "whole-term": None,
 }
 OFFERED: Final = (
-    "label", "unit_price", "per", "kind", "vat", "discount", "entry_fee", "list_price", "indexed"
+    "label",
+    "unit_price",
+    "per",
+    "kind",
+    "vat",
+    "discount",
+    "entry_fee",
+    "list_price",
+    "indexed",
 )
 """What an item may leave to the form's catalogue."""
 
@@ -180,9 +195,9 @@ def contract_from_text(
     """The same from the text of a file."""
     values = values_of(text, path)
     checker = Checker(path, Lines(text))
-    said = checker.check(type_info(ContractEntry), values, ())
+    said = checker.check(shape_of(ContractEntry), values, ())
     form, variant = _form(checker, said, folders)
-    supplier = _party(checker, said, "supplier", form.supplier if form else {})
+    supplier = _party(checker, said, "supplier", form.supplier) if form else None
     client = _party(checker, said, "client", {})
     overrides = _overrides(checker, said)
     starts_on = said.get("starts_on", said.get("signed_on"))
@@ -269,7 +284,7 @@ def _party(
     if siren and number.startswith("FR") and number[4:] != siren:
         told = f"a VAT number that ends with the SIREN, {siren}, was expected"
         checker.fault((side, "vat_number"), told, number)
-    address = party.get("address", {})
+    address = party.get("address") or {}
     postcode = address.get("postcode", "")
     french = address.get("country", "FR") == "FR"
     if postcode and french and not (len(postcode) == 5 and postcode.isdecimal()):
@@ -318,7 +333,7 @@ def _terms(
     checker: Checker, said: dict[str, Any], form: Form, variant: str, overrides: dict[str, Any]
 ) -> Terms | None:
     parameters = form.parameters(overrides, variant)
-    terms = checker.build(Terms, parameters, ("terms",))
+    terms = checker.build(Terms, parameters, ("terms",), said.get("terms", {}))
     if terms is None:
         return None
     term, allowed = terms.renewal.term_months, terms.renewal.terms_allowed
@@ -370,11 +385,11 @@ def _items(
         faults = len(checker.errors)
         whole = {name: offered[name] for name in OFFERED if name in offered} | entry
         for name, what in (("label", "a label"), ("unit_price", "a price"), ("per", "a period")):
-            if name not in whole and _not_refused(checker, (*key, name)):
+            if name not in whole and checker.absent((*key, name)):
                 told = f"{what} was expected, the form's catalogue does not give it"
                 checker.fault((*key, name), told, at=key)
         _sense(checker, said, terms, whole, key)
-        if len(checker.errors) == faults:
+        if len(checker.errors) == faults and {"code", "label", "unit_price", "per"} <= whole.keys():
             items.append(_item(whole))
     return items
 
@@ -430,7 +445,7 @@ def _sense(
         return
     if item.get("kind") in terms.cover.warranty_kinds and since:
         ends = item.get("warranty_until")
-        if ends is None and _not_refused(checker, (*key, "warranty_until")):
+        if ends is None and checker.absent((*key, "warranty_until")):
             told = "the contract requires a warranty: the day it ends was expected"
             checker.fault((*key, "warranty_until"), told, at=key)
         elif ends is not None and ends < since:
@@ -463,7 +478,7 @@ def _mandate(
         told = "the supplier has no creditor_identifier (ICS): it cannot collect a direct debit"
         checker.fault(("mandate",), told)
     iban = entry.get("iban") or client.iban
-    if not iban and _not_refused(checker, ("mandate", "iban")):
+    if not iban and checker.absent(("mandate", "iban")):
         checker.fault(("mandate", "iban"), "the account to debit was expected", at=("mandate",))
     if entry.get("scheme") == "B2B" and client.category in ("consumer", "non_professional"):
         told = f"the B2B scheme is for businesses, and the client is a {client.category}"
@@ -484,9 +499,7 @@ def _mandate(
     )
 
 
-def _bases(
-    checker: Checker, said: dict[str, Any], terms: Terms | None
-) -> dict[str, Reading]:
+def _bases(checker: Checker, said: dict[str, Any], terms: Terms | None) -> dict[str, Reading]:
     bases = {}
     revision = terms.revision if terms else None
     weights = revision.indices if revision else ()
@@ -494,8 +507,8 @@ def _bases(
     for name, entry in said.get("bases", {}).items():
         key: Key = ("bases", name)
         if terms and name not in names:
-            told = "no index of the revision clause is called so; "
-            told += suggestion(name, list(names)) if names else "the terms have no revision"
+            known = suggestion(name, [weight.series for weight in weights])
+            told = f"no index of the revision clause is called so; {known}"
             checker.fault(key, told)
             continue
         if entry.get("value") == 0:
@@ -523,8 +536,3 @@ def _scale(index: str, published_on: date) -> str:
         return shipped().resolve(index, published_on).id
     except IndexUnavailable:
         return index  # a series of the house's own, which the law's review will look up
-
-
-def _not_refused(checker: Checker, key: Key) -> bool:
-    """Whether the value is truly absent, and not written and refused."""
-    return all(error.key != named(key) for error in checker.errors)

@@ -8,10 +8,11 @@ checked and described. Amounts are strings ("120.00") or whole numbers, never TO
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -38,6 +39,14 @@ MERGED_BY: Final = {
 
 PARTIAL: Final = frozenset(("terms", "supplier", "client"))
 """Tables that complete another one: what they leave out is written there."""
+
+
+def shape_of(cls: Any) -> types.Type:
+    """The fields of a struct and their types, worked out once."""
+    return _shape_of(cls)
+
+
+_shape_of = cache(types.type_info)
 
 
 class Limits(NamedTuple):
@@ -93,26 +102,26 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any], table: str = "") ->
         by = MERGED_BY.get(table if name == "terms" else name)
         if isinstance(known, dict) and isinstance(value, dict):
             result[name] = merged(known, value, name)
-        elif by and isinstance(known, list) and isinstance(value, list):
+        elif by and isinstance(known, list | tuple) and isinstance(value, list):
             result[name] = _merged_entries(known, value, by)
         else:
             result[name] = value
     return result
 
 
-def _merged_entries(known: list[Any], over: list[Any], by: str) -> list[Any]:
+def _merged_entries(known: Iterable[Any], over: list[Any], by: str) -> list[Any]:
     entries = {entry[by]: entry for entry in known}
     for entry in over:
         entries[entry[by]] = merged(entries.get(entry[by], {}), entry)
     return list(entries.values())
 
 
-def suggestion(word: str, known: Iterator[str] | list[str] | tuple[str, ...]) -> str:
+def suggestion(word: str, known: Iterable[str]) -> str:
     """A "did you mean" for a word that is not among the known ones, else what they are."""
-    names = sorted(known)
+    names = {name.lower(): name for name in sorted(known)}
     if close := get_close_matches(word.lower(), names, n=1, cutoff=0.6):
-        return f'did you mean "{close[0]}"?'
-    return f"expected {', '.join(names)}" if names else "nothing was expected here"
+        return f'did you mean "{names[close[0]]}"?'
+    return f"expected {', '.join(names.values())}" if names else "nothing was expected here"
 
 
 class Checker:
@@ -138,42 +147,28 @@ class Checker:
             )
         )
 
+    def absent(self, key: Key) -> bool:
+        """Whether a value that is not there was never written, rather than written and refused."""
+        return all(error.key != named(key) for error in self.errors)
+
     def check(self, kind: types.Type, value: Any, key: Key, *, partial: bool = False) -> Any:
         """The value as the type wants it, or MISSING when it was refused."""
         return self._value(kind, value, key, owner="", partial=partial)
 
-    def complete(self, kind: types.Type, value: Any, key: Key) -> None:
-        """Notes what is still missing once a table and the one it completes are put together."""
-        kind = _some(kind)
-        if isinstance(kind, types.StructType) and isinstance(value, dict):
-            for field in kind.fields:
-                if field.encode_name in value:
-                    self.complete(field.type, value[field.encode_name], (*key, field.encode_name))
-                elif field.required:
-                    self.fault((*key, field.encode_name), "it is missing", at=key)
-        elif isinstance(kind, types.VarTupleType) and isinstance(value, list):
-            for place, one in enumerate(value):
-                self.complete(kind.item_type, one, (*key, place))
-
-    def build(
-        self, cls: type[S], value: dict[str, Any], key: Key, said: Any = MISSING
-    ) -> S | None:
+    def build(self, cls: type[S], value: dict[str, Any], key: Key, said: Any = MISSING) -> S | None:
         """The struct the values make; none, with the faults noted, when something is missing.
 
-        `said` is what the file says of them, when they are put together from elsewhere too: a
-        fault is shown where the file speaks of the entry.
+        `said` is what the file says of them when they are put together from elsewhere too: a
+        fault is then shown where the file speaks of it.
         """
-        before = len(self.errors)
-        self.complete(types.type_info(cls), value, key)
-        if said is not MISSING:
-            self.errors[before:] = [
-                self._as_said(error, value, key, said) for error in self.errors[before:]
-            ]
-        return msgspec.convert(value, cls) if len(self.errors) == before else None
+        missing = list(_missing(shape_of(cls), value, key))
+        for one in missing:
+            place = one if said is MISSING else _as_said(one, key, value, said)
+            if self.absent(place):
+                self.fault(place, "it is missing", at=place[:-1])
+        return None if missing else msgspec.convert(value, cls)
 
-    def _value(
-        self, kind: types.Type, value: Any, key: Key, *, owner: str, partial: bool
-    ) -> Any:
+    def _value(self, kind: types.Type, value: Any, key: Key, *, owner: str, partial: bool) -> Any:
         name = next((part for part in reversed(key) if isinstance(part, str)), "")
         if isinstance(kind, types.UnionType):
             if value is False or value is None:
@@ -209,8 +204,7 @@ class Checker:
                 )
                 if checked is not MISSING:
                     result[name] = checked
-        listed = next((part for part in reversed(key) if isinstance(part, str)), "")
-        by = MERGED_BY.get(listed) if key and isinstance(key[-1], int) else None
+        by = MERGED_BY.get(_list_of(key)) if key and isinstance(key[-1], int) else None
         for name, field in fields.items():
             if field.required and name not in value and (not partial or name == by):
                 self.fault((*key, name), "it is missing", at=key)
@@ -238,6 +232,43 @@ class Checker:
             for place, one in enumerate(value)
         ]
         return [one for one in checked if one is not MISSING]
+
+
+def _list_of(key: Key) -> str:
+    """The name of the list a key is in; a form writes it as the `terms` of its clause."""
+    names = [part for part in key if isinstance(part, str)]
+    return names[-2] if names[-1] == "terms" and len(names) > 1 else names[-1]
+
+
+def _missing(kind: types.Type, value: Any, key: Key) -> Iterator[Key]:
+    """What is required and absent."""
+    kind = _some(kind)
+    if isinstance(kind, types.StructType) and isinstance(value, dict):
+        for field in kind.fields:
+            if field.encode_name in value:
+                yield from _missing(field.type, value[field.encode_name], (*key, field.encode_name))
+            elif field.required:
+                yield (*key, field.encode_name)
+    elif isinstance(kind, types.VarTupleType) and isinstance(value, list):
+        for place, one in enumerate(value):
+            yield from _missing(kind.item_type, one, (*key, place))
+
+
+def _as_said(key: Key, root: Key, whole: Any, said: Any) -> Key:
+    """The key in the file of what has that key once the lists are merged."""
+    result = list(root)
+    for part in key[len(root) :]:
+        entry: Any = whole.get(part) if isinstance(whole, dict) else whole[part]
+        by = MERGED_BY.get(str(result[-1])) if isinstance(part, int) else None
+        if by and isinstance(said, list):
+            part = next((i for i, one in enumerate(said) if one[by] == entry[by]), part)
+        result.append(part)
+        whole = entry
+        if isinstance(said, list):
+            said = said[part] if isinstance(part, int) and part < len(said) else None
+        else:
+            said = said.get(part) if isinstance(said, dict) else None
+    return tuple(result)
 
 
 def limits_of(owner: str, name: str, kind: types.Type) -> Limits:
@@ -334,7 +365,7 @@ def _date(value: Any) -> date:
 def schema_of(cls: type, *, title: str, about: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of what the checker takes for that struct."""
     definitions: dict[str, Any] = {}
-    root = _schema(types.type_info(cls), "", "", definitions, partial=False)
+    root = _schema(shape_of(cls), "", "", definitions, partial=False)
     body = definitions.pop(root["$ref"].rpartition("/")[2])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -359,7 +390,10 @@ def _schema(
         inner = _schema(kind.value_type, "", "", definitions, partial=partial)
         return {"type": "object", "additionalProperties": inner}
     if isinstance(kind, types.VarTupleType):
-        items = _schema(kind.item_type, owner, name, definitions, partial=partial)
+        listed = owner.removesuffix("Clause").lower() if name == "terms" else name
+        items = _schema(
+            kind.item_type, owner, listed, definitions, partial=partial or name in PARTIAL
+        )
         return {"type": "array", "items": items}
     return _scalar_schema(kind, name, limits_of(owner, name, kind))
 

@@ -18,12 +18,11 @@ from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
-from msgspec.inspect import type_info
 
 from billing.clauses import Terms
 from billing.clauses.fees import ItemKind
 from billing.events.party import Identity
-from billing.forms.fields import MERGED_BY, Checker, merged, schema_of, suggestion
+from billing.forms.fields import MERGED_BY, Checker, merged, schema_of, shape_of, suggestion
 from billing.forms.toml_text import (
     BadFile,
     FieldError,
@@ -206,10 +205,12 @@ class Form(Struct, frozen=True):
         Raises BadFile when the overrides are not parameters of `Terms`.
         """
         checker = Checker(f"form {self.name}")
-        wanted = checker.check(type_info(Terms), dict(overrides or {}), ("terms",))
-        terms = checker.build(
-            Terms, self.parameters(wanted, variant, parent_terms), ("terms",)
-        ) if not checker.errors else None
+        wanted = checker.check(shape_of(Terms), dict(overrides or {}), ("terms",))
+        terms = (
+            checker.build(Terms, self.parameters(wanted, variant, parent_terms), ("terms",))
+            if not checker.errors
+            else None
+        )
         if terms is None:
             raise BadFile(checker.errors)
         return terms
@@ -264,13 +265,13 @@ def load_form(name: str, folders: Iterable[Folder] = ()) -> Form:
     if name not in known:
         told = f'there is no form "{name}"; {suggestion(name, list(known))}'
         raise BadFile([FieldError(path="forms", expected=told)])
-    return _form(name, tuple(known.items()))
+    return _form(name, known)
 
 
 def forms(folders: Iterable[Folder] = ()) -> list[Form]:
     """Every form, the shipped ones first; raises BadFile at the first that is badly written."""
     known = _known(folders)
-    return [_form(name, tuple(known.items())) for name in known]
+    return [_form(name, known) for name in known]
 
 
 def form_from_text(text: str, path: str = "the form's text") -> Form:
@@ -287,7 +288,7 @@ def form_schema() -> dict[str, Any]:
 
 def normalised(text: str) -> str:
     """The text without what an editor may change unseen: line ends, blanks at their end."""
-    return "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n"
+    return "\n".join(line.rstrip() for line in text.rstrip().splitlines()) + "\n"
 
 
 def _known(folders: Iterable[Folder]) -> dict[str, Path]:
@@ -304,32 +305,33 @@ def _known(folders: Iterable[Folder]) -> dict[str, Path]:
     return known
 
 
-@lru_cache(maxsize=256)
-def _read(path: Path, changed: int) -> tuple[dict[str, Any], str, Lines]:
-    text = normalised(text_of(path))
-    document, lines = _document(text, str(path))
-    return document, text, lines
+def _form(name: str, known: dict[str, Path]) -> Form:
+    changed = tuple((one, path, path.stat().st_mtime_ns) for one, path in known.items())
+    return _read(name, changed)
 
 
-def _form(name: str, known: tuple[tuple[str, Path], ...]) -> Form:
-    paths = dict(known)
+@lru_cache(maxsize=64)
+def _read(name: str, known: tuple[tuple[str, Path, int], ...]) -> Form:
+    """The form and those it extends, read again when a file of a form has changed."""
+    paths = {one: path for one, path, _ in known}
     documents: list[dict[str, Any]] = []
-    texts: list[str] = []
-    wanted: str = name
+    text, wanted = "", name
     while wanted:
         path = paths[wanted]
-        document, text, lines = _read(path, path.stat().st_mtime_ns if path.exists() else 0)
+        part = normalised(text_of(path))
+        document, lines = _document(part, str(path))
         if document["name"] != wanted:
-            raise _bad(path, lines, ("name",), wanted, f'expected "{wanted}", as the file is named')
+            told = f'expected "{wanted}", as the file is named'
+            raise _bad(path, lines, ("name",), document["name"], told)
+        text = f"{part}#: extended by {documents[0]['name']}\n{text}" if documents else part
         documents.insert(0, document)
-        texts.insert(0, text if not texts else f"{text}#: extended by {documents[1]['name']}\n")
         wanted = document.get("extends", "")
         if wanted and wanted not in paths:
             told = f"there is no such form; {suggestion(wanted, list(paths))}"
             raise _bad(path, lines, ("extends",), wanted, told)
         if wanted in {one["name"] for one in documents}:
             raise _bad(path, lines, ("extends",), wanted, "the forms extend one another in a ring")
-    return _made(documents, "".join(texts), str(paths[name]))
+    return _made(documents, text, str(paths[name]))
 
 
 def _made(documents: list[dict[str, Any]], text: str, path: str) -> Form:
@@ -343,7 +345,7 @@ def _made(documents: list[dict[str, Any]], text: str, path: str) -> Form:
         text=text,
         document=whole,
     )
-    lines = Lines(text)
+    lines = Lines(_EXTENDED.split(text)[-1])
     if form.default_variant and form.default_variant not in form.variants:
         told = f"there is no such variant; {suggestion(form.default_variant, list(form.variants))}"
         raise _bad(path, lines, ("default_variant",), form.default_variant, told)
@@ -367,8 +369,8 @@ def _restated(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def _document(text: str, path: str) -> tuple[dict[str, Any], Lines]:
     values, lines = values_of(text, path), Lines(text)
     checker = Checker(path, lines)
-    document = checker.check(type_info(FormEntry), values, ())
-    for place, clause in enumerate(values.get("inherits", ())):
+    document = checker.check(shape_of(FormEntry), values, ())
+    for place, clause in enumerate(document.get("inherits", ())):
         if clause not in CLAUSES:
             told = f"there is no such clause; {suggestion(str(clause), CLAUSES)}"
             checker.fault(("inherits", place), told, clause)

@@ -106,9 +106,7 @@ def period(text: str) -> str:
 
 CHECKS: dict[str, Callable[[str], str]] = {
     check.__name__: check
-    for check in (
-        iban, bic, siren, siret, vat_number, creditor_identifier, email, country, period
-    )
+    for check in (iban, bic, siren, siret, vat_number, creditor_identifier, email, country, period)
 }
 """What is checked by the name of the field."""
 

@@ -56,9 +56,7 @@ def text_of(path: Path) -> str:
         raise _bad(path, "this is a folder, a TOML file was expected") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise _bad(
-            path, "the file is not UTF-8: save it again with that encoding", line
-        ) from None
+        raise _bad(path, "the file is not UTF-8: save it again with that encoding", line) from None
     except OSError as error:
         raise _bad(path, f"the file cannot be read: {error.strerror}") from None
     if not text.strip():
@@ -107,18 +105,22 @@ def named(key: Key) -> str:
 
 
 class Lines:
-    """On which line each key of a TOML text stands. The text is known to be TOML."""
+    """On which line each key of a TOML text stands; looked for when it is first asked.
+
+    The text is known to be TOML, so that nothing here refuses anything.
+    """
 
     def __init__(self, text: str = "") -> None:
         self._text, self._at = text.replace("\r\n", "\n"), 0
         self._found: dict[Key, int] = {}
         self._tables: dict[Key, int] = {}
-        table: Key = ()
-        for _ in self._statements():
-            table = self._header() if self._next("[") else self._pair(table)
 
     def __getitem__(self, key: Key) -> int:
         """The line of the key, else of what it should have stood in, else the first."""
+        if not self._found:
+            table: Key = ()
+            for _ in self._statements():
+                table = self._header() if self._next("[") else self._pair(table)
         while key and key not in self._found:
             key = key[:-1]
         return self._found.get(key, 1 if self._text else 0)

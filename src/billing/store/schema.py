@@ -5,7 +5,7 @@ one, so positions have no gap and follow the order of the commits: a reader that
 the last one it saw misses nothing. `states` is a cache of the record, one row a stream.
 
 Stream ids are `uuid` on PostgreSQL and 16-byte blobs on SQLite: half the size of hexadecimal
-text in three indexes, a tenth faster to append, and `hex(originator_id)` reads them.
+text, in the table and in every index, and `hex(originator_id)` reads them.
 
 Names of aggregates sort by code point on both databases, as Python sorts them, so that a page
 of states continues where the last one stopped whatever the locale of the server.
@@ -155,19 +155,21 @@ def states_query(
 
 
 _new = object.__new__
-_put = object.__setattr__
+_set_int = vars(UUID)["int"].__set__
+_set_safe = vars(UUID)["is_safe"].__set__
+_unknown = SafeUUID.unknown
 
 
 def stream_id(raw: bytes) -> UUID:
-    """`UUID(bytes=raw)`, in 0.6 µs instead of 1.3."""
+    """`UUID(bytes=raw)`, in a third of the time."""
     made = _new(UUID)
-    _put(made, "int", int.from_bytes(raw, "big"))
-    _put(made, "is_safe", SafeUUID.unknown)
+    _set_int(made, int.from_bytes(raw, "big"))
+    _set_safe(made, _unknown)
     return made
 
 
 def stored_event(originator_id: UUID, version: int, topic: str, state: bytes) -> StoredEvent:
-    """A `StoredEvent`, in 0.45 µs instead of 1: its `__init__` sets frozen fields one by one."""
+    """A `StoredEvent`, in half the time: its `__init__` sets frozen fields one by one."""
     made = _new(StoredEvent)
     fields = made.__dict__
     fields["originator_id"] = originator_id

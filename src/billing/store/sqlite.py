@@ -8,7 +8,7 @@ cannot become a writer once another process has written.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from time import monotonic, sleep
@@ -34,13 +34,15 @@ class SQLite:
         self._lock_timeout = lock_timeout
         if not (self.in_memory or create or Path(self.place).exists()):
             raise StoreError(f"There is no store at {self.place}: create it, or correct the path.")
-        pool = {"poolclass": StaticPool} if self.in_memory else {"pool_size": pool_size}
+        pool: dict[str, Any] = {"poolclass": StaticPool}
+        if not self.in_memory:
+            pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": lock_timeout}
         self.engine = create_engine(
             url,
             isolation_level="AUTOCOMMIT",
             connect_args={"check_same_thread": False, "timeout": lock_timeout},
             hide_parameters=True,
-            **cast("Any", pool),
+            **pool,
         )
         event.listen(self.engine, "connect", self._on_connect)
 
@@ -81,28 +83,32 @@ class SQLite:
 
     def log_page(
         self, connection: Connection, start: int, stop: int, topics: Sequence[str]
-    ) -> list[tuple[int, StoredEvent]]:
+    ) -> Iterator[tuple[int, StoredEvent]]:
         wanted = f" AND topic IN ({_marks(topics)})" if topics else ""
-        found = _driver(connection).execute(
-            "SELECT position, originator_id, originator_version, topic, state FROM events"
-            f" WHERE position BETWEEN ? AND ?{wanted} ORDER BY position",
-            (start, stop, *topics),
+        found = (
+            _driver(connection)
+            .execute(
+                "SELECT position, originator_id, originator_version, topic, state FROM events"
+                f" WHERE position BETWEEN ? AND ?{wanted} ORDER BY position",
+                (start, stop, *topics),
+            )
+            .fetchall()
         )
-        return [
+        return (
             (position, stored_event(stream_id(id), version, topic, state))
             for position, id, version, topic, state in found
-        ]
-
-    def streams(self, connection: Connection, ids: Sequence[UUID]) -> list[StoredEvent]:
-        found = _driver(connection).execute(
-            "SELECT originator_id, originator_version, topic, state FROM events"
-            f" WHERE originator_id IN ({_marks(ids)}) ORDER BY originator_id, originator_version",
-            [id.bytes for id in ids],
         )
+
+    def streams(self, connection: Connection, ids: Sequence[UUID]) -> Iterator[StoredEvent]:
         known = {id.bytes: id for id in ids}
-        return [
+        query = (
+            "SELECT originator_id, originator_version, topic, state FROM events WHERE originator_id"
+            f" IN ({_marks(ids)}) ORDER BY originator_id, originator_version"
+        )
+        found = _driver(connection).execute(query, list(known)).fetchall()
+        return (
             stored_event(known[id], version, topic, state) for id, version, topic, state in found
-        ]
+        )
 
     def states(
         self,

@@ -1,0 +1,236 @@
+"""An event in a sentence, for people: one line of a contract's history (chronologie)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from billing.clauses.fees import Item
+from billing.dates import Period
+from billing.events import Event
+from billing.events import contract as ev
+from billing.events import invoice as iv
+from billing.money import ZERO, rounded
+from indices import Comparison
+
+PER = {0: "once", 1: "a month", 3: "a quarter", 6: "a half-year", 12: "a year"}
+
+
+def told(event: Event) -> str:
+    """What happened, in one line."""
+    sentence = _WORDS.get(type(event))
+    return sentence(event) if sentence else event.TOPIC
+
+
+def happened_on(event: Event) -> date:
+    """The day it is about: when it takes effect, not when it was recorded."""
+    for name in _DAYS:
+        day = getattr(event, name, None)
+        if isinstance(day, Period):
+            return day.start
+        if isinstance(day, date):
+            return day
+    return event.recorded_at.date()
+
+
+_DAYS = (
+    "effective_on", "since", "signed_on", "accepted_on", "checked_on", "shipped_on", "returned_on",
+    "done_on", "purchased_on", "decided_on", "offered_on", "sent_on", "cured_on", "suspended_on",
+    "resumed_on", "cancelled_on", "removed_on", "received_on", "billed_on", "due_on", "issued_on",
+    "notified_on", "released_on", "term", "period",
+)  # fmt: skip
+
+
+def per(months: int) -> str:
+    """What a price is for: a month, a year, once."""
+    return PER.get(months, f"for {months} months")
+
+
+def times(applied: str) -> str:
+    """A coefficient as people read it: ×1.0377."""
+    return f"×{rounded(Fraction(applied), 4):f}"
+
+
+def moved(comparisons: Iterable[Comparison]) -> str:
+    """Each index before and after: SYNTEC_REVISED 302.7 (2023-05) → 313.3 (2024-05)."""
+    return ", ".join(
+        f"{c.current.series} {c.base.value} ({c.base.period}) → {c.current.value} "
+        f"({c.current.period})" + "".join(f" × {link.coefficient}" for link in c.links)
+        for c in comparisons
+    )
+
+
+def revised(event: ev.PriceRevised) -> str:
+    """A revision: its coefficient, its day, its indices."""
+    corrected = f", correcting {event.corrects}" if event.corrects else ""
+    return (
+        f"revised {times(event.coefficient.applied)} on {event.effective_on}{corrected} "
+        f"({moved(event.comparisons)})"
+    )
+
+
+def _signed(e: ev.ContractSigned) -> str:
+    term = f", {e.term}" if e.term else ""
+    follows = f", follows {e.parent}" if e.parent else ""
+    return f"signed with {e.client} on the form {e.form}, from {e.starts_on}{term}{follows}"
+
+
+def _item(item: Item) -> str:
+    quantity = "" if item.quantity == 1 else f"{item.quantity:f} × "
+    return f"{item.code} {quantity}{item.unit_price} € {per(item.per_months)}"
+
+
+def _charges(e: ev.ContractEvent) -> str:
+    net = sum((charge.net for charge in e.charges), ZERO)
+    return f", {net} € to bill" if net > 0 else f", {-net} € to credit" if net else ""
+
+
+def _fees(fees: Iterable[ev.FeeChange]) -> str:
+    changed = ", ".join(
+        f"{f.code} {f.before} → {f.after} €" for f in fees if f.before != f.after
+    )
+    return f" ({changed})" if changed else ""
+
+
+def _added(e: ev.EquipmentAdded) -> str:
+    how = {"in_time": "", "late": ", told late", "undeclared": ", found undeclared"}[e.declared]
+    return f"{_item(e.item)} enters the cover{how}{_charges(e)}"
+
+
+def _removed(e: ev.EquipmentRemoved) -> str:
+    why = "out of warranty, leaves" if e.because == "out_of_warranty" else "leaves"
+    return f"{e.code} {why} the cover, its fee ends on {e.fee_until}{_charges(e)}"
+
+
+def _offered(e: ev.RenewalOffered) -> str:
+    reference = f" {e.reference}" if e.reference else ""
+    return f"renewal quote or offer{reference} for {e.term}{_fees(e.fees)}"
+
+
+def _noticed(e: ev.NonRenewalNoticed) -> str:
+    when = "in time" if e.in_time else f"late, the last day was {e.last_day}"
+    return f"the {e.by} will not renew ({e.sending.replace('_', ' ')}): {when}, ends {e.ends_on}"
+
+
+def _notice(e: ev.FormalNoticeSent) -> str:
+    allows = " or ".join(e.allows)
+    then = f"from {e.allowed_from} it may {allows}" if e.allowed_from else "not yet received"
+    about = f", {e.about}" if e.about else ""
+    return f"formal notice by the {e.by} ({e.clock}{about}): {then}"
+
+
+def _suspended(e: ev.ServiceSuspended) -> str:
+    what = {"block": "growth blocked", "recover": "equipment recovered"}
+    return f"{what.get(e.measure, 'service suspended')} ({e.clock})"
+
+
+def _terminated(e: ev.ContractTerminated) -> str:
+    evidence = f": {e.evidence}" if e.evidence else ""
+    return f"ended by the {e.by} ({e.cause.replace('_', ' ')}){evidence}{_charges(e)}"
+
+
+def _assessed(e: ev.IndemnityAssessed) -> str:
+    left = sum((part.net for part in e.remaining), ZERO)
+    return (
+        f"indemnity of {e.amount} €: {e.clause.share} × {left} € "
+        f"({len(e.remaining)} {e.clause.of.replace('_', ' ')} left)"
+    )
+
+
+def _billed(e: ev.InstalmentBilled) -> str:
+    period = f" for {e.period}" if e.period else ""
+    told = f"invoice {e.invoice}{period}: {e.net} € net" if e.invoice else f"nothing to pay{period}"
+    return told + "".join(f", credit note {number}" for number in e.credit_notes)
+
+
+def _aside(e: ev.ContractSetAside) -> str:
+    what = "billing waits" if e.held else "billed without it"
+    return f"set aside, {what}: {e.clause}: {e.reason}"
+
+
+def _measured(e: ev.UsageMeasured) -> str:
+    return (
+        f"{e.meter} for {e.period.start:%Y-%m}: {e.used:f} used, {e.included:f} included"
+        f"{_charges(e)}"
+    )
+
+
+def _work(e: ev.SupplementaryWorkDone) -> str:
+    quote = f", quote {e.quote}" if e.quote else ""
+    return f"work {e.code}{quote}{', free of charge' if e.free else _charges(e)}"
+
+
+def _substituted(e: ev.IndexSubstituted) -> str:
+    return f"{e.series} replaced by {e.by_series}, decided by {e.decided_by}: {e.evidence}"
+
+
+def _accepted(e: ev.InstallationAccepted) -> str:
+    if e.blocking_defects:
+        return f"installation refused: {e.blocking_defects}"
+    return f"installation accepted{', with reserves: ' + e.reserves if e.reserves else ''}"
+
+
+def _checked(e: ev.EquipmentChecked) -> str:
+    state = "works" if e.working else "does not work"
+    return f"{e.code} checked before its cover: it {state}{_charges(e)}"
+
+
+_WORDS: dict[type[Event], Callable[[Any], str]] = {
+    ev.ContractSigned: _signed,
+    ev.TermsAmended: lambda e: (
+        f"clauses amended by {e.how}{': ' + e.reason if e.reason else ''}{_fees(e.fees)}"
+    ),
+    ev.ContractAssigned: lambda e: f"the {e.side} is now {e.to}",
+    ev.MandateAttached: lambda e: f"collected under mandate {e.mandate}" if e.mandate
+    else "no mandate any more",
+    ev.InstallationAccepted: _accepted,
+    ev.DepositReceived: lambda e: f"deposit of {e.amount} € received",
+    ev.OrderCancelled: lambda e: (
+        f"order cancelled, {e.deposit_kept} € of the deposit kept{_charges(e)}"
+    ),
+    ev.EquipmentAdded: _added,
+    ev.EquipmentRemoved: _removed,
+    ev.OptionSubscribed: lambda e: f"{_item(e.item)} opened{_charges(e)}",
+    ev.OptionCancelled: lambda e: f"{e.code} closed, its fee ends on {e.fee_until}{_charges(e)}",
+    ev.EquipmentChecked: _checked,
+    ev.ReplacementShipped: lambda e: (
+        f"replacement of {e.code} shipped, the faulty one is due back by {e.return_by}"
+    ),
+    ev.FaultyItemReturned: lambda e: f"faulty {e.code} is back",
+    ev.UsageMeasured: _measured,
+    ev.SupplementaryWorkDone: _work,
+    ev.ChargeAdded: lambda e: f"{e.because}{_charges(e)}",
+    ev.RentalPurchased: lambda e: f"the client buys what it rents, {e.price} €{_charges(e)}",
+    ev.PriceRevised: lambda e: revised(e) + _charges(e),
+    ev.IndexSubstituted: _substituted,
+    ev.RenewalOffered: _offered,
+    ev.RenewalAccepted: lambda e: f"the client accepts the term {e.term}",
+    ev.NonRenewalNoticed: _noticed,
+    ev.ContractRenewed: lambda e: f"renewed ({e.how}): {e.term}{_fees(e.fees)}",
+    ev.FormalNoticeSent: _notice,
+    ev.BreachCured: lambda e: f"what the letter asked for was done ({e.clock})",
+    ev.ServiceSuspended: _suspended,
+    ev.ServiceResumed: lambda e: "service resumed",
+    ev.ContractTerminated: _terminated,
+    ev.IndemnityAssessed: _assessed,
+    ev.IndemnitySettled: lambda e: (
+        f"indemnity of {e.assessed} € brought to {e.amount} €: {e.reason}"
+    ),
+    ev.TaskDone: lambda e: f"{e.code} done, proof: {e.proof}",
+    ev.InstalmentBilled: _billed,
+    ev.ContractSetAside: _aside,
+    iv.InvoiceIssued: lambda e: f"issued, {e.gross} € due on {e.due_on}",
+    iv.CreditNoteIssued: lambda e: f"credit note of {e.gross} € on {e.credits}: {e.reason}",
+    iv.InvoiceCredited: lambda e: f"credited {e.gross} € by {e.credit_note}",
+    iv.InvoiceReceived: lambda e: f"received, due on {e.due_on}",
+    iv.RetentionWithheld: lambda e: f"{e.amount} € withheld ({e.percent} %): {e.reason}",
+    iv.RetentionReleased: lambda e: f"{e.amount} € released",
+}
+
+
+def of_lines(lines: Iterable[iv.Line]) -> Decimal:
+    """The net of some lines, in euros."""
+    return sum((line.net for line in lines), ZERO)

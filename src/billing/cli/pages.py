@@ -1,0 +1,426 @@
+"""What people read: contracts, invoices, dates and debits as pages and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+from rich.tree import Tree
+
+from billing.application.contract_page import ClauseSeen, Seen
+from billing.application.explanation import Explanation
+from billing.application.issued import Debit, Document
+from billing.application.outlook import Coming, Outlook
+from billing.application.words import per, told
+from billing.clauses.vat import VatTotal
+from billing.cli.output import euros, table
+from billing.contract.state import Aside
+from billing.dates import Period
+from billing.events import Event
+from billing.events.invoice import CreditNoteIssued, InvoiceIssued, Line
+from billing.events.party import Identity
+from billing.money import ZERO
+from billing.party import Party
+
+MONEY = ("Net", "Tax", "Gross", "Amount", "Price")
+
+
+def listing(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Contracts, one a line."""
+    if not rows:
+        return "No contract."
+    return table(
+        _count(len(rows), "contract"),
+        ("Contract", "Form", "Client", "Status", "Since", "Term", "Next"),
+        (
+            (
+                row["contract"],
+                row["form"],
+                row["client"],
+                row["status"] + (" (set aside)" if _besides(row) else ""),
+                row["since"],
+                row["term"] or "no term",
+                row["next_due"],
+            )
+            for row in rows
+        ),
+    )
+
+
+def _besides(row: Mapping[str, Any]) -> bool:
+    """Set aside as well as suspended, say; what has ended needs nothing any more."""
+    return row["set_aside"] is not None and row["status"] in ("suspended", "to start")
+
+
+def asides(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Contracts set aside: since when, for which clause, what waits, why."""
+    if not rows:
+        return "No contract is set aside."
+    return table(
+        f"{_count(len(rows), 'contract')} set aside",
+        ("Contract", "Since", "Clause", "Billing", "Why"),
+        (
+            (
+                row["contract"],
+                row["set_aside"].due_on,
+                row["set_aside"].clause,
+                held(row["set_aside"], row.get("waiting")),
+                row["set_aside"].reason,
+            )
+            for row in rows
+        ),
+    )
+
+
+def held(aside: Aside, waits: Outlook | None) -> str:
+    """What a contract set aside does not bill."""
+    if not aside.held:
+        return "goes on"
+    if waits is None or not waits.invoices:
+        return "waits"
+    net = sum((one.net for one in waits.invoices), ZERO)
+    return f"waits: {_count(len(waits.invoices), 'invoice')}, {euros(net)} net"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+# A contract
+
+
+def contract(seen: Seen) -> RenderableType:
+    """A contract on one page."""
+    parts: list[RenderableType] = [Text(f"Contract {seen.number}", style="bold"), _heading(seen)]
+    parts.append(
+        table(
+            "Items",
+            ("Code", "Label", "Qty", "Price", "", "Since", "Covered", "Warranty"),
+            (
+                (
+                    item.code,
+                    item.label,
+                    f"{item.quantity:f}",
+                    euros(item.unit_price) + (f" −{item.discount:f} %" if item.discount else ""),
+                    per(item.per_months),
+                    item.priced_since,
+                    f"{item.since} →" + (f" {item.until}" if item.until else ""),
+                    item.warranty_until,
+                )
+                for item in seen.items
+            ),
+            right=("Qty", "Price"),
+        )
+    )
+    parts += [Text("Clauses", style="bold"), *map(_clause, seen.clauses), ""]
+    parts.append(
+        table(
+            "What happened",
+            ("#", "Day", "", "Recorded"),
+            (
+                (one.version, one.on, one.told, f"{one.recorded_at:%Y-%m-%d} {one.recorded_by}")
+                for one in seen.timeline
+            ),
+            right=("#",),
+        )
+    )
+    if seen.coming:
+        parts.append(_comings("What comes", seen.coming, with_contract=False))
+    return Group(*parts)
+
+
+def _heading(seen: Seen) -> str:
+    stands = seen.standing
+    since = f" since {stands.since}" if stands.since else ""
+    why = f": {stands.why}" if stands.why else ""
+    variant = f", {seen.variant}" if seen.variant else ""
+    lines = [
+        f"  {'status':<10} {stands.status}{since}{why}",
+        f"  {'form':<10} {seen.form}{variant}; version {seen.version}, seen on {seen.as_of}",
+        f"  {'supplier':<10} {_who(seen.supplier)}",
+        f"  {'client':<10} {_who(seen.client)}",
+        f"  {'signed':<10} {seen.signed_on}, from {seen.starts_on}"
+        + (f", follows {seen.parent}" if seen.parent else "")
+        + (f", order {seen.purchase_order}" if seen.purchase_order else ""),
+        f"  {'term':<10} {seen.term or 'none'}"
+        + (f", renewed {seen.renewals} times" if seen.renewals else "")
+        + (f", ends on {seen.ends_on}" if seen.ends_on else ""),
+        f"  {'billed':<10} until {seen.billed_until}, not included",
+    ]
+    if seen.mandate is not None:
+        lines.append(f"  {'mandate':<10} {seen.mandate.reference}, {seen.mandate.iban}")
+    if seen.set_aside is not None:
+        aside = seen.set_aside
+        lines.append(
+            f"  {'set aside':<10} since {aside.due_on}, billing {held(aside, seen.waiting)}: "
+            f"{aside.clause}: {aside.reason}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _who(party: Identity) -> str:
+    siren = f", SIREN {party.siren}" if party.siren else ""
+    place = f", {party.address.postcode} {party.address.city}" if party.address else ""
+    return f"{party.name} ({party.code}){place}{siren}"
+
+
+def _clause(clause: ClauseSeen) -> str:
+    lines = [f"  {clause.name:<14} {_parameters(clause.terms)}".rstrip()]
+    if clause.words:
+        place = f" — {clause.source}" if clause.source else ""
+        lines.append(f"      « {clause.words} »{place}")
+    elif clause.source:
+        lines.append(f"      {clause.source}")
+    if clause.reading:
+        lines.append(f"      → {clause.reading}")
+    return "\n".join(lines)
+
+
+def _parameters(terms: Any) -> str:
+    if isinstance(terms, Mapping):
+        return ", ".join(f"{key} {_value(value)}" for key, value in terms.items())
+    if isinstance(terms, list | tuple):
+        return "; ".join(_parameters(one) for one in terms)
+    return "" if terms is None else _value(terms)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"({_parameters(value)})"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_value(one) for one in value) + "]"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return {True: "yes", False: "no", None: "none"}.get(value, str(value))
+
+
+# What comes
+
+
+def calendar(found: Sequence[Coming], until: date) -> RenderableType:
+    """The dates to come of all contracts."""
+    if not found:
+        return f"Nothing comes until {until}."
+    return _comings(f"What comes until {until}", found)
+
+
+def _comings(title: str, found: Iterable[Coming], with_contract: bool = True) -> RenderableType:
+    columns = ("Day", "", *(("Contract", "Client") if with_contract else ()), "What", "Net")
+    return table(
+        title,
+        columns,
+        (
+            (
+                one.on,
+                "late" if one.late else "",
+                *((one.contract, one.client) if with_contract else ()),
+                one.told,
+                euros(one.net),
+            )
+            for one in found
+        ),
+        right=("Net",),
+    )
+
+
+def forecast(number: str, ahead: Outlook) -> RenderableType:
+    """The invoices to come of one contract."""
+    stopped = f"Nothing more: it is set aside ({ahead.stopped})." if ahead.stopped else ""
+    if not ahead.invoices:
+        return stopped or f"{number}: nothing more is to be billed."
+    shown = table(
+        f"{number}: the next invoices, at current prices",
+        ("Day", "Period", "Net", "Gross", "Due", "Debited", "By"),
+        (
+            (
+                one.on,
+                one.period,
+                euros(one.net),
+                euros(one.gross),
+                one.due_on,
+                one.collected_on,
+                one.means.replace("_", " "),
+            )
+            for one in ahead.invoices
+        ),
+        right=MONEY,
+    )
+    return Group(shown, stopped) if stopped else shown
+
+
+def debits(found: Sequence[Debit]) -> RenderableType:
+    """The direct debits to ask for, and their sum."""
+    if not found:
+        return "No direct debit."
+    rows: list[tuple[Any, ...]] = [
+        (
+            one.collected_on,
+            euros(one.amount),
+            one.debtor,
+            one.iban,
+            one.mandate,
+            one.creditor_identifier,
+            one.invoice,
+            one.trouble,
+        )
+        for one in found
+    ]
+    total = sum((one.amount for one in found), ZERO)
+    if len(rows) > 1:
+        rows.append(("", euros(total), _count(len(found), "debit")))
+    columns = ("Day", "Amount", "Debtor", "IBAN", "Mandate", "Creditor", "Invoice", "Trouble")
+    if not any(one.trouble for one in found):
+        columns, rows = columns[:-1], [row[:7] for row in rows]
+    return table("Direct debits", columns, rows, right=("Amount",))
+
+
+# Invoices
+
+
+def documents(shown: Sequence[Document], known: int) -> RenderableType:
+    """Invoices and credit notes, one a line."""
+    if not shown:
+        return "No invoice."
+    title = _count(len(shown), "document")
+    if known > len(shown):
+        title = f"The last {len(shown)} of {known} documents"
+    return table(
+        title,
+        ("Number", "Issued", "Contract", "Client", "Period", "Net", "Gross", "Due", "Debited", ""),
+        (
+            (
+                one.number,
+                one.issued_on,
+                one.contract,
+                one.client,
+                one.period,
+                euros(one.net),
+                euros(one.gross),
+                one.due_on,
+                one.collected_on,
+                f"credits {one.credits}"
+                if one.credits
+                else f"credited {euros(one.credited)}"
+                if one.credited
+                else "",
+            )
+            for one in shown
+        ),
+        right=MONEY,
+    )
+
+
+def document(
+    events: Sequence[Event], party: Callable[[str], Party | None]
+) -> RenderableType:
+    """An invoice or a credit note as its client reads it, then what happened to it."""
+    issued = events[0]
+    assert isinstance(issued, InvoiceIssued | CreditNoteIssued)
+    invoice = isinstance(issued, InvoiceIssued)
+
+    def who(code: str) -> str:
+        known = party(code)
+        return _who(known.identity) if known else code
+
+    head = [
+        f"  {'from':<10} {who(issued.supplier)}",
+        f"  {'to':<10} {who(issued.client)}",
+        f"  {'issued':<10} {issued.issued_on}, contract {issued.contract}"
+        + (f", order {issued.purchase_order}" if issued.purchase_order else ""),
+    ]
+    if isinstance(issued, InvoiceIssued):
+        if issued.period is not None:
+            head.append(f"  {'period':<10} {issued.period}")
+        head.append(f"  {'due':<10} {issued.due_on}{_debited(issued)}")
+    else:
+        head.append(f"  {'credits':<10} {issued.credits}: {issued.reason}")
+    title = "Invoice" if invoice else "Credit note"
+    parts: list[RenderableType] = [
+        Text(f"{title} {issued.number}", style="bold"),
+        "\n".join(head) + "\n",
+        table(
+            "",
+            ("", "Code", "Label", "Qty", "Unit price", "For", "Net", "VAT"),
+            (_line(rank, line) for rank, line in enumerate(issued.lines, 1)),
+            right=("", "Qty", "Unit price", "Net", "VAT"),
+        ),
+        _totals(issued.vat, issued.net, issued.tax, issued.gross),
+    ]
+    if len(events) > 1:
+        parts.append("\n".join(f"  {e.recorded_at:%Y-%m-%d}  {told(e)}" for e in events[1:]))
+    return Group(*parts)
+
+
+def _debited(issued: InvoiceIssued) -> str:
+    if issued.collected_on is None:
+        return f", by {issued.means.replace('_', ' ')}"
+    return f", debited on {issued.collected_on} under mandate {issued.mandate}"
+
+
+def _line(rank: int, line: Line) -> tuple[Any, ...]:
+    price = ""
+    if line.unit_price is not None:
+        price = f"{line.unit_price} €"
+        if line.per_months:
+            price += f" {per(line.per_months)}"
+        if line.discount:
+            price += f" −{line.discount:f} %"
+    return (
+        rank,
+        line.code,
+        line.label + (f" ({line.note})" if line.note else ""),
+        f"{line.quantity:f}",
+        price,
+        _days(line.period) + (f", {line.share.over}/{line.share.under}" if line.share else ""),
+        euros(line.net),
+        f"{line.vat_rate:f} %",
+    )
+
+
+def _days(period: Period | None) -> str:
+    return "" if period is None else str(period)
+
+
+def _totals(vat: Sequence[VatTotal], net: Decimal, tax: Decimal, gross: Decimal) -> RenderableType:
+    rows: list[tuple[Any, ...]] = [
+        (
+            f"{one.rate:f} %" + (f", {one.reason}" if one.reason else ""),
+            euros(one.base),
+            euros(one.tax),
+            euros(one.base + one.tax),
+        )
+        for one in vat
+    ]
+    if len(rows) != 1:
+        rows.append(("total", euros(net), euros(tax), euros(gross)))
+    return table("", ("VAT", "Net", "Tax", "Gross"), rows, right=MONEY)
+
+
+# Why
+
+
+def explanation(found: Explanation) -> RenderableType:
+    """An explanation as a tree."""
+    tree = Tree(_step(found), highlight=False)
+    _grow(tree, found)
+    return tree
+
+
+def _grow(tree: Tree, one: Explanation) -> None:
+    for child in one.children:
+        _grow(tree.add(_step(child)), child)
+
+
+def _step(one: Explanation) -> Text:
+    step = Text(one.title, style="" if one.agrees else "bold red")
+    if one.detail:
+        step.append(f": {one.detail}")
+    if one.recorded != one.found:
+        step.append(f" — DOES NOT AGREE: recorded {one.recorded}, found {one.found}", "bold red")
+    return step
+
+

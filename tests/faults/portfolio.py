@@ -1,0 +1,111 @@
+"""A house of plain contracts, and its month of January 2026 run by another process.
+
+`python -m tests.faults.portfolio URL CHUNK PAUSE` runs the month, a chunk of contracts a
+transaction, and sleeps a little before each commit so that it can be killed in the middle.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal as D
+from pathlib import Path
+
+from billing.application import Billing, runs
+from billing.clauses import Terms
+from billing.clauses.fees import Item
+from billing.contract.sign import Signing, sign
+from billing.events.invoice import CreditNoteIssued, InvoiceIssued
+from billing.identity import contract_id
+from billing.store import Tx
+
+JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
+RUN = "2026-01"
+ROOT = Path(__file__).parents[2]
+
+
+def opened(url: str, day: date = date(2026, 1, 31)) -> Billing:
+    """The application on that database, on that day."""
+    clock = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
+    return Billing(env={"DATABASE_URL": url}, clock=lambda: clock, user="test")
+
+
+def signed(url: str, contracts: int) -> None:
+    """Signs so many monthly contracts, starting on four days of January."""
+    with opened(url, date(2025, 12, 1)) as app:
+        app.publish_shipped()
+        book = app.book()
+        for first in range(0, contracts, 500):
+            events = []
+            for place in range(first, min(first + 500, contracts)):
+                number = f"C{place:05d}"
+                signing = Signing(
+                    number=number,
+                    form="plain",
+                    form_digest="",
+                    supplier=f"S{place % 2}",
+                    client="CLIENT",
+                    signed_on=date(2025, 12, 1),
+                    starts_on=date(2026, 1, 1 + place % 4),
+                    terms=Terms(),
+                    items=(Item(code="A", label="Poste", unit_price=D(100 + place)),),
+                )
+                events += app.stamp([sign(signing, book)], contract_id(number), 0)
+            app.save(*events)
+
+
+@contextmanager
+def running(url: str, chunk: int, pause: float) -> Iterator[subprocess.Popen[bytes]]:
+    """The month run by another process, killed at the end of the block if it still lives."""
+    command = [sys.executable, "-m", "tests.faults.portfolio", url, str(chunk), str(pause)]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PATH": "/usr/bin:/bin"},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until_some_are_billed(app: Billing, fewer_than: int) -> int:
+    """Waits until the other process has committed something, and is not done."""
+    for _ in range(600):
+        billed = sum(1 for _ in app.store.read_log(topics=["invoice.issued"]))
+        if billed:
+            assert billed < fewer_than, "the run was over before it could be interrupted"
+            return billed
+        time.sleep(0.02)
+    raise AssertionError("the other process billed nothing in 12 seconds")
+
+
+def documents(app: Billing) -> list[InvoiceIssued | CreditNoteIssued]:
+    """All invoices and credit notes, in the order of the log."""
+    topics = ["invoice.issued", "invoice.credit_note_issued"]
+    return [event for _, event in app.log(topics=topics)]  # type: ignore[misc]
+
+
+def _main(url: str, chunk: int, pause: float) -> None:
+    append = Tx.append
+
+    def slowly(tx: Tx, events: object) -> range:
+        positions = append(tx, events)  # type: ignore[arg-type]
+        time.sleep(pause)
+        return positions
+
+    Tx.append = slowly  # type: ignore[method-assign,assignment]
+    with opened(url) as app:
+        report = runs.run(app, JANUARY, FEBRUARY, RUN, chunk=chunk)
+    print(report.name, report.contracts)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
