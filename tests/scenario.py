@@ -33,6 +33,7 @@ D = Decimal
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
 STAMP = month.Stamp(AT, "the tests", "test")
 BOOK = shipped()
+SILENT = Terms()
 
 
 def day(text: str) -> date:
@@ -50,7 +51,7 @@ def published(series: str, *values: tuple[str, str, str], book: IndexBook = BOOK
 
 def signed(
     *items: Item,
-    terms: Terms = Terms(),
+    terms: Terms = SILENT,
     starts_on: str = "2026-01-01",
     signed_on: str = "",
     book: IndexBook = BOOK,

@@ -54,7 +54,9 @@ def test_a_contract_is_renewed_then_revised_then_billed():
     contract = a_day(contract, date(2023, 6, 1))[1].after
     _, issued = a_day(contract, date(2024, 6, 1))
     assert [type(e) for e in issued.contract_events] == [
-        ContractRenewed, PriceRevised, InstalmentBilled,
+        ContractRenewed,
+        PriceRevised,
+        InstalmentBilled,
     ]
     # On 1 June 2023, So is April's 301.9, out on 31 May; a year later April is 313.8:
     # 100.00 × 313.8/301.9 = 103.941… a month
@@ -73,7 +75,11 @@ def test_a_price_agreed_for_the_renewal_is_not_revised_on_the_same_day():
 
 def test_a_warranty_ends_before_the_annuity_of_that_day_is_billed():
     room = Item(
-        code="R", label="Room", unit_price=D("600.00"), per_months=12, kind="videoconference",
+        code="R",
+        label="Room",
+        unit_price=D("600.00"),
+        per_months=12,
+        kind="videoconference",
         warranty_until=date(2026, 12, 31),
     )
     terms = yearly(cover=cover_with("warranty_kinds", ("videoconference",)))
@@ -171,8 +177,12 @@ def test_a_contract_late_by_two_terms_is_renewed_and_billed_in_its_order():
     invoices = house.run("2025-08-01", earliest="2025-07-01")
     assert [type(e).__name__ for e in house.events["C-1"][1:]] == [
         "InstalmentBilled",
-        "ContractRenewed", "PriceRevised", "InstalmentBilled",
-        "ContractRenewed", "PriceRevised", "InstalmentBilled",
+        "ContractRenewed",
+        "PriceRevised",
+        "InstalmentBilled",
+        "ContractRenewed",
+        "PriceRevised",
+        "InstalmentBilled",
     ]
     # 100.00 × 313.3/302.7 = 103.501… → 103.50; 103.50 × 310.0/313.3 = 102.409… → 102.41
     assert nets(invoices) == [D("1200.00"), D("1242.00"), D("1228.92")]
@@ -223,7 +233,9 @@ def test_numbers_follow_the_days_and_the_companies_each_have_theirs():
     house.sign(signed(number="C-3", supplier="S1", starts_on="2026-01-05"))
     invoices = house.run("2026-02-01")
     assert [(i.number, i.contract, i.issued_on.day) for i in invoices] == [
-        ("A2026-000001", "C-3", 5), ("B2026-000001", "C-2", 10), ("A2026-000002", "C-1", 15),
+        ("A2026-000001", "C-3", 5),
+        ("B2026-000001", "C-2", 10),
+        ("A2026-000002", "C-1", 15),
     ]
 
 
@@ -236,7 +248,10 @@ def test_a_number_is_never_dated_before_the_one_it_follows():
     assert series.take("S", date(2026, 3, 10)) == ("2026-000010", date(2026, 3, 12))
     [taken] = series.taken(STAMP)
     assert (taken.first, taken.last, taken.last_issued_on, taken.originator_version) == (
-        8, 10, date(2026, 3, 12), 3,
+        8,
+        10,
+        date(2026, 3, 12),
+        3,
     )
 
 
@@ -284,12 +299,25 @@ def test_a_credit_note_has_the_rate_of_what_it_gives_back():
     house = House()
     house.sign(signed(terms=terms, starts_on="2013-07-01"))
     house.run("2013-08-01")
-    house.do(
-        "C-1", end.terminate, date(2014, 3, 1), "mutual", "client", "", house.history("C-1")
-    )
+    house.do("C-1", end.terminate, date(2014, 3, 1), "mutual", "client", "", house.history("C-1"))
     [note] = house.run("2014-04-01")
     # March to June is 122 of 365 days: 1200.00 × 122/365 = 401.095… → 401.10; × 19.6 % = 78.615…
     assert (note.net, note.lines[0].vat_rate, note.tax) == (D("401.10"), D("19.6"), D("78.62"))
+
+
+def test_in_arrears_a_credit_note_has_the_rate_of_the_last_day():
+    terms = Terms(
+        schedule=Schedule(in_advance=False),
+        termination=Termination(grounds=(Ground(cause="mutual", refund=True),)),
+    )
+    house = House()
+    house.sign(signed(terms=terms, starts_on="2013-12-02"))
+    [invoice] = house.run("2014-02-01", earliest="2014-01-01")
+    assert invoice.lines[0].vat_rate == D("20")  # The month ends on 1 January.
+    house.do("C-1", end.terminate, date(2013, 12, 18), "mutual", "client", "", house.history("C-1"))
+    [note] = house.run("2014-03-01")
+    # 15 of 31 days: 100.00 × 15/31 = 48.387…
+    assert (note.net, note.lines[0].vat_rate) == (D("48.39"), D("20"))
 
 
 def test_tax_is_worked_out_on_the_sum_of_each_rate():
@@ -304,7 +332,8 @@ def test_tax_is_worked_out_on_the_sum_of_each_rate():
     [invoice] = house.run("2026-02-01")
     # 0.26 × 20 % = 0.052 → 0.05, where line by line would give 0.03 + 0.03; 10.10 × 5.5 % = 0.5555
     assert [(t.rate, t.base, t.tax) for t in invoice.vat] == [
-        (D(20), D("0.26"), D("0.05")), (D("5.5"), D("10.10"), D("0.56")),
+        (D(20), D("0.26"), D("0.05")),
+        (D("5.5"), D("10.10"), D("0.56")),
     ]
     assert invoice.gross == D("10.97")
 

@@ -72,14 +72,17 @@ def fold(events: Iterable[Event]) -> Invoice | None:
 
 
 def vat_totals(lines: Iterable[Line]) -> tuple[VatTotal, ...]:
-    """The tax by rate, on the sum of the lines' nets (EN 16931)."""
-    bases: dict[tuple[Decimal, str, str], Decimal] = {}
+    """The tax by category and rate, on the sum of the lines' nets (EN 16931)."""
+    bases: dict[tuple[Decimal, str], Decimal] = {}
+    reasons: dict[tuple[Decimal, str], str] = {}
     for line in lines:
-        key = (line.vat_rate, line.vat_category, line.vat_reason)
+        key = (line.vat_rate, line.vat_category)
         bases[key] = bases.get(key, ZERO) + line.net
+        if line.vat_reason:
+            reasons.setdefault(key, line.vat_reason)
     return tuple(
-        VatTotal(rate, base, tax_on(base, rate), category, reason)
-        for (rate, category, reason), base in bases.items()
+        VatTotal(rate, base, tax_on(base, rate), category, reasons.get((rate, category), ""))
+        for (rate, category), base in bases.items()
     )
 
 

@@ -159,6 +159,10 @@ class Series:
             self._days[key] = day
         return number(self._prefixes[supplier], day.year, rank), self._days[key]
 
+    def moved(self, known: Callable[[str, int], Numbers | None]) -> bool:
+        """Whether others have taken numbers of these sequences since they were read."""
+        return any(known(*key) != before for key, before in self._before.items())
+
     def taken(self, stamp: Stamp) -> Iterator[InvoiceNumbersTaken]:
         """The blocks taken, one event a company and year."""
         for (supplier, year), (first, following) in self._at.items():
@@ -232,7 +236,7 @@ def _invoice(
     net = due.net
     if all(line.vat_rate == rate and line.vat_category == "S" for line in lines):
         tax = tax_on(net, rate)
-        vat: tuple[VatTotal, ...] = (VatTotal(rate, net, tax),)
+        vat: tuple[VatTotal, ...] = (VatTotal(rate, net, tax, "S", lines[0].vat_reason),)
     else:
         vat = vat_totals(lines)
         tax = sum((total.tax for total in vat), ZERO)

@@ -18,11 +18,10 @@ from msgspec import Struct
 from billing.clauses.interest import RECOVERY_FEE, rate_between
 from billing.clauses.payment import Payment, due_on
 from billing.contract.sign import Signing
-from billing.dates import end_of_month, months_between
+from billing.dates import end_of_month
 from billing.forms.form import Form
 from billing.money import plain
-from indices import IndexBook, IndexUnavailable, Reading, Series, SeriesEnded, UnknownSeries
-from indices.series import first_day
+from indices import IndexBook, IndexUnavailable, Series, SeriesEnded, UnknownSeries
 
 DELAYS: Final = "C. com. L441-10"
 PUBLIC_DELAY: Final = 30
@@ -70,20 +69,6 @@ def review(
             )
         )
     return sorted(findings, key=lambda finding: finding.severity)
-
-
-def variation_warning(base: Reading, current: Reading, every_months: int) -> str | None:
-    """Why an index varies over longer than the time between revisions, if it does.
-
-    "Last known" can jump 13 months in 12; nothing is refused, both periods are shown.
-    """
-    months = months_between(first_day(base.period), first_day(current.period))
-    if months <= every_months:
-        return None
-    return (
-        f"{current.series} varies from {base.period} to {current.period}, {months} months, and the "
-        f"fees are revised every {every_months} (L112-1 CMF [R])"
-    )
 
 
 @lru_cache(maxsize=256)

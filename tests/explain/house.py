@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from billing.application import Billing, runs
 from billing.clauses import Terms
 from billing.clauses.fees import Item
 from billing.contract.sign import Signing, sign
 from billing.contract.state import Contract
+from billing.events.base import E
 from billing.events.contract import InstalmentBilled
 from billing.events.invoice import CreditNoteIssued, InvoiceIssued
 from billing.events.run import FormRecorded
@@ -34,6 +39,38 @@ class House:
         self.now = datetime(2020, 1, 1, 8, tzinfo=UTC)
         self.app = Billing(env={"DATABASE_URL": url}, clock=lambda: self.now, user="ada")
         self.app.publish_shipped()
+
+    def copied(self, to: Path) -> House:
+        """The same house on a database of its own."""
+        with sqlite3.connect(to) as target, self._connected() as source:
+            source.backup(target)
+        house = House(f"sqlite:///{to}")
+        house.now = self.now
+        return house
+
+    def alter(self, position: int, **fields: Any) -> None:
+        """Someone changes stored fields of an event, behind the application's back."""
+        (_, stored), = self.app.store.read_log(position, position)
+        body = msgspec.json.decode(stored.state) | fields
+        state = msgspec.json.encode(body)
+        self.sql("UPDATE events SET state = ? WHERE position = ?", state, position)
+
+    def sql(self, statement: str, *values: Any) -> None:
+        """Someone writes to the database itself."""
+        with self._connected() as connection:
+            connection.execute(statement, values)
+
+    def _connected(self) -> sqlite3.Connection:
+        return sqlite3.connect(str(self.app.store.engine.url.database))
+
+    def find(self, kind: type[E], **fields: Any) -> tuple[int, E]:
+        """The first event of that kind with these fields, and its place in the log."""
+        return next(
+            (position, event)
+            for position, event in self.app.log()
+            if isinstance(event, kind)
+            and all(getattr(event, name) == value for name, value in fields.items())
+        )
 
     def on(self, text: str) -> None:
         """It is that day, at eight."""

@@ -11,7 +11,7 @@ from billing.clauses.indemnity import Indemnity
 from billing.clauses.interest import LateInterest
 from billing.clauses.payment import Payment
 from billing.clauses.renewal import Renewal
-from billing.clauses.revision import Revision, Weight
+from billing.clauses.revision import Revision, Weight, variation_warning
 from billing.clauses.schedule import Schedule
 from billing.clauses.termination import Ground, Termination
 from billing.clauses.usage import Meter
@@ -19,7 +19,7 @@ from billing.clauses.vat import Vat
 from billing.contract.sign import Signing
 from billing.forms import load_form, read_contract
 from billing.forms.form import SHIPPED
-from billing.review import review, variation_warning
+from billing.review import review
 from indices import Reading, shipped
 
 DEMO = SHIPPED.parent / "demo"

@@ -62,9 +62,7 @@ unit_price = "60.00"
 
 def rental(more=QUOTE + MANDATE + RATES, signed_on="2016-12-12", accepted_on="2016-12-20"):
     house = House()
-    house.signs(
-        HEAD.format(variant="rental", signed_on=signed_on, starts_on=signed_on, more=more)
-    )
+    house.signs(HEAD.format(variant="rental", signed_on=signed_on, starts_on=signed_on, more=more))
     if accepted_on:
         house.do("AT-1", cover.accept_installation, day(accepted_on))
     return house
@@ -147,11 +145,10 @@ def test_a_seasonal_agent_comes_and_goes_by_whole_months():
     # 40.00 for the month from 20 January, though it came on 14 February, and 40.00 ahead.
     [february] = house.run("2017-03-01")
     assert [(x.kind, x.net) for x in february.lines if x.code == "AGENT"] == [
-        ("catch_up", D("40.00")), ("fee", D("40.00")),
+        ("catch_up", D("40.00")),
+        ("fee", D("40.00")),
     ]
-    house.do(
-        "AT-1", cover.cancel_option, "AGENT", date(2017, 3, 1), BOOK, house.history("AT-1")
-    )
+    house.do("AT-1", cover.cancel_option, "AGENT", date(2017, 3, 1), BOOK, house.history("AT-1"))
     assert nets(house.run("2017-04-01")) == [D("180.00")]
 
 
@@ -232,12 +229,15 @@ def test_a_rejected_debit_is_billed_on_out_of_the_scope_of_vat():
     house = rental()
     house.run("2017-02-01", earliest="2016-12-01")
     house.do(
-        "AT-1", change.add_charge, "bank_fee", "Frais de rejet", D("14.50"), date(2017, 2, 7),
+        "AT-1",
+        change.add_charge,
+        "bank_fee",
+        "Frais de rejet",
+        D("14.50"),
+        date(2017, 2, 7),
         "rejet du prélèvement",
     )
-    invoice = next(
-        d for d in house.run("2017-03-01") if any(x.kind == "bank_fee" for x in d.lines)
-    )
+    invoice = next(d for d in house.run("2017-03-01") if any(x.kind == "bank_fee" for x in d.lines))
     [line] = [x for x in invoice.lines if x.kind == "bank_fee"]
     assert (line.net, line.vat_rate, line.vat_category) == (D("14.50"), 0, "O")
     assert (invoice.net, invoice.tax) == (D("14.50"), 0)
@@ -269,7 +269,11 @@ def test_the_purchase_refunds_the_first_rent_and_ends_the_rental():
     house = rental()
     house.run("2017-02-01", earliest="2016-12-01")
     house.do(
-        "AT-1", end.purchase, date(2017, 2, 10), D("4500.00"), "Call Master",
+        "AT-1",
+        end.purchase,
+        date(2017, 2, 10),
+        D("4500.00"),
+        "Call Master",
         house.history("AT-1"),
     )
     documents = house.months("2017-02-01", "2017-09-01")
@@ -296,7 +300,11 @@ def test_unpaid_the_service_stops_and_the_equipment_is_recovered_on_the_10th_day
     house.do("AT-1", end.suspend, "unpaid", date(2017, 2, 13))
     house.do("AT-1", end.suspend, "unpaid", date(2017, 2, 20), "recover")
     events = house.do(
-        "AT-1", end.terminate, date(2017, 2, 20), "unpaid", "supplier",
+        "AT-1",
+        end.terminate,
+        date(2017, 2, 20),
+        "unpaid",
+        "supplier",
         history=house.history("AT-1"),
     )
     assert [type(e) for e in events] == [ContractTerminated]  # No indemnity.
@@ -375,10 +383,14 @@ def test_the_letter_of_maintenance_runs_five_days():
 
 # The formula: PsdT and S are gone, FSD2 and ICHTrev-TS-IME take their place. Values made up.
 INDEXED = published(
-    "ICHTREV_TS_IME", ("2023-12", "140.0", "2024-04-09"), ("2024-12", "142.8", "2025-04-10"),
+    "ICHTREV_TS_IME",
+    ("2023-12", "140.0", "2024-04-09"),
+    ("2024-12", "142.8", "2025-04-10"),
     ("2025-12", "147.084", "2026-04-10"),
     book=published(
-        "FSD2", ("2024-01", "160.0", "2024-04-30"), ("2025-01", "168.0", "2025-04-30"),
+        "FSD2",
+        ("2024-01", "160.0", "2024-04-30"),
+        ("2025-01", "168.0", "2025-04-30"),
         ("2026-01", "172.2", "2026-04-30"),
     ),
 )
@@ -387,8 +399,14 @@ INDEXED = published(
 def substituted(house, on):
     for series, by_series in (("PSDT", "FSD2"), ("S_SME", "ICHTREV_TS_IME")):
         house.do(
-            "AT-1", change.substitute_index, series, by_series, day(on), "la direction",
-            "courrier aux clients", INDEXED,
+            "AT-1",
+            change.substitute_index,
+            series,
+            by_series,
+            day(on),
+            "la direction",
+            "courrier aux clients",
+            INDEXED,
         )
 
 
@@ -456,7 +474,9 @@ def test_what_waited_is_regularised_where_the_contract_says_so():
     # June 2025 to July 2026, 14 rents × (184.68 − 180.00) = 65.52; then June and July 2026,
     # 2 × (190.04 − 184.68) = 10.72
     assert [(x.kind, x.net) for x in august.lines] == [
-        ("fee", D("190.04")), ("regularisation", D("65.52")), ("regularisation", D("10.72")),
+        ("fee", D("190.04")),
+        ("regularisation", D("65.52")),
+        ("regularisation", D("10.72")),
     ]
 
 
@@ -479,5 +499,7 @@ def test_the_supplier_may_assign_the_maintenance():
     house = maintenance()
     house.do("AT-1", change.assign, "supplier", "ANALYTEL", date(2024, 8, 1))
     assert {i.issued_on.month: i.supplier for i in house.months("2024-06-01", "2024-09-01")} == {
-        6: "ALLIANCE", 7: "ALLIANCE", 8: "ANALYTEL",
+        6: "ALLIANCE",
+        7: "ALLIANCE",
+        8: "ANALYTEL",
     }

@@ -59,8 +59,13 @@ def linked(starts_on="2024-03-01", more=""):
     backup = Item(code="LOGICIEL", label="Sauvegarde", unit_price=D("39.00"))
     house.sign(
         signed(
-            backup, terms=PARENT, number="BACKUP", supplier="CHRONOTECH", client="LAFON",
-            starts_on="2024-03-01", signed_on="2024-02-19",
+            backup,
+            terms=PARENT,
+            number="BACKUP",
+            supplier="CHRONOTECH",
+            client="LAFON",
+            starts_on="2024-03-01",
+            signed_on="2024-02-19",
         )
     )
     house.signs(CONTRACT.format(starts_on=starts_on) + more)
@@ -94,7 +99,8 @@ def test_it_is_renewed_with_its_parent():
     house.months("2024-03-01", "2026-04-01")
     assert house["COPY"].term == house["BACKUP"].term
     assert [e.how for e in house.events["COPY"] if isinstance(e, ContractRenewed)] == [
-        "linked", "linked",
+        "linked",
+        "linked",
     ]
 
 
@@ -187,7 +193,9 @@ def test_an_access_costs_its_entry_fee_and_its_whole_first_month():
     house.do("COPY", cover.subscribe, ACCESS, date(2024, 4, 17))
     found = lines_of(of(house.run("2024-06-01")))
     assert [(x.kind, x.net) for x in found if x.code == "ACCES-2"] == [
-        ("entry_fee", D("15.00")), ("catch_up", D("6.00")), ("fee", D("6.00")),
+        ("entry_fee", D("15.00")),
+        ("catch_up", D("6.00")),
+        ("fee", D("6.00")),
     ]
     entry = [x for x in lines_of(of(house.documents)) if x.kind == "entry_fee"]
     assert [x.net for x in entry] == [D("30.00"), D("15.00")]
@@ -220,9 +228,7 @@ def test_an_access_opened_and_closed_within_a_month_is_due_for_the_month():
 def overrun(more="", until="2024-06-01"):
     house = linked(more=more)
     house.months("2024-03-01", "2024-05-01")
-    house.do(
-        "COPY", end.formal_notice, "overrun", "supplier", date(2024, 4, 10), sending="email"
-    )
+    house.do("COPY", end.formal_notice, "overrun", "supplier", date(2024, 4, 10), sending="email")
     house.months("2024-05-01", until)
     return house
 
@@ -249,9 +255,7 @@ def test_or_the_next_volume_is_subscribed_where_the_contract_says_so():
 def test_an_overrun_put_right_within_30_days_leads_to_nothing():
     house = linked()
     house.months("2024-03-01", "2024-05-01")
-    house.do(
-        "COPY", end.formal_notice, "overrun", "supplier", date(2024, 4, 10), sending="email"
-    )
+    house.do("COPY", end.formal_notice, "overrun", "supplier", date(2024, 4, 10), sending="email")
     house.do("COPY", end.cure, "overrun", date(2024, 5, 2))
     house.months("2024-05-01", "2024-08-01")
     assert not [e for e in house.events["COPY"] if isinstance(e, ServiceSuspended)]
@@ -268,9 +272,7 @@ def test_what_is_opened_again_is_not_blocked_the_next_day():
 def test_an_overrun_that_runs_out_after_the_end_stops_no_run():
     house = linked()
     house.months("2024-03-01", "2024-05-01")
-    house.do(
-        "COPY", end.formal_notice, "overrun", "supplier", date(2024, 4, 10), sending="email"
-    )
+    house.do("COPY", end.formal_notice, "overrun", "supplier", date(2024, 4, 10), sending="email")
     house.do("COPY", end.terminate, date(2024, 5, 1), "mutual", "client")
     assert house.months("2024-05-01", "2024-08-01") != []
     assert house.asides == []

@@ -148,7 +148,12 @@ def test_a_move_abroad_gives_back_the_part_not_used():
     house = signed("yearly")
     house.run("2023-08-01")
     house.do(
-        "IM-1", end.terminate, date(2023, 10, 1), "moved_abroad", "client", "bail à Genève",
+        "IM-1",
+        end.terminate,
+        date(2023, 10, 1),
+        "moved_abroad",
+        "client",
+        "bail à Genève",
         house.history("IM-1"),
     )
     [note] = house.months("2023-08-01", "2025-01-01")
@@ -177,7 +182,12 @@ def test_what_was_caught_up_of_an_earlier_year_is_not_given_back():
     [caught_up] = [line.net for line in billed.lines if line.kind == "catch_up"]
     assert caught_up == D("179.02")
     house.do(
-        "IM-1", end.terminate, date(2025, 1, 1), "moved_abroad", "client", "lease",
+        "IM-1",
+        end.terminate,
+        date(2025, 1, 1),
+        "moved_abroad",
+        "client",
+        "lease",
         house.history("IM-1"),
     )
     [note] = house.run("2025-02-01")
@@ -229,8 +239,11 @@ def test_no_revision_before_twelve_months(starts_on, first):
 
 # Made up: what shipped data lack, so that July 2025 and July 2026 can be revised.
 REVISED = published(
-    "SYNTEC_REVISED", ("2025-05", "318.0", "2025-06-30"), ("2025-11", "322.5", "2025-12-31"),
-    ("2026-05", "325.0", "2026-06-30"), ("2027-05", "330.0", "2027-06-30"),
+    "SYNTEC_REVISED",
+    ("2025-05", "318.0", "2025-06-30"),
+    ("2025-11", "322.5", "2025-12-31"),
+    ("2026-05", "325.0", "2026-06-30"),
+    ("2027-05", "330.0", "2027-06-30"),
 )
 
 
@@ -238,9 +251,10 @@ def test_the_base_rolls_from_july_to_july():
     house = signed(book=REVISED)
     house.months("2023-07-01", "2025-08-01")
     revised = [e for e in house.events["IM-1"] if isinstance(e, PriceRevised)]
-    assert [
-        (e.comparisons[0].base.value, e.comparisons[0].current.value) for e in revised
-    ] == [(D("301.9"), D("313.3")), (D("313.3"), D("318.0"))]
+    assert [(e.comparisons[0].base.value, e.comparisons[0].current.value) for e in revised] == [
+        (D("301.9"), D("313.3")),
+        (D("313.3"), D("318.0")),
+    ]
     # 98.59 × 318.0/313.3 = 100.069… → 100.07; 33.73 × 318.0/313.3 = 34.236… → 34.24
     assert [f.after for f in revised[1].fees] == [D("100.07"), D("34.24")]
 
@@ -328,7 +342,9 @@ def test_equipment_found_undeclared_is_caught_up_from_its_use():
     [november] = house.run("2023-12-01")
     # 11 to 31 August: 21 days of 31 → 30.00 × 21/31 = 20.322…; then September and October whole.
     assert [x.net for x in november.lines if x.kind == "catch_up"] == [
-        D("20.32"), D("30.00"), D("30.00"),
+        D("20.32"),
+        D("30.00"),
+        D("30.00"),
     ]
 
 
@@ -398,10 +414,17 @@ def test_a_credit_note_is_of_who_issued_the_invoice_even_after_an_assignment():
     house.run("2023-08-01")
     house.do("IM-1", change.assign, "supplier", "REPRENEUR", date(2023, 9, 1))
     house.do(
-        "IM-1", end.terminate, date(2023, 10, 1), "moved_abroad", "client", "lease",
+        "IM-1",
+        end.terminate,
+        date(2023, 10, 1),
+        "moved_abroad",
+        "client",
+        "lease",
         house.history("IM-1"),
     )
     [note] = house.months("2023-08-01", "2023-12-01")
     assert (note.supplier, note.credits, note.number) == (
-        "INTEGRALMICRO", "2023-000001", "2023-000002",
+        "INTEGRALMICRO",
+        "2023-000001",
+        "2023-000002",
     )

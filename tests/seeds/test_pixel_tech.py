@@ -116,9 +116,7 @@ def test_a_breach_that_was_cured_ends_nothing(house):
 def breached(house, by, cause):
     house.run("2026-02-01")
     house.do("PT-1", end.formal_notice, "breach", by, date(2026, 3, 1), sending="letter")
-    house.do(
-        "PT-1", end.terminate, date(2026, 4, 1), cause, by, history=house.history("PT-1")
-    )
+    house.do("PT-1", end.terminate, date(2026, 4, 1), cause, by, history=house.history("PT-1"))
     return house.months("2026-02-01", "2028-01-01")
 
 
@@ -155,8 +153,12 @@ def test_training_is_billed_on_an_accepted_quote_and_not_without(house):
     with pytest.raises(Refused, match="not on its rate card"):
         house.do("PT-1", cover.do_work, "FORMATION", date(2026, 3, 17))
     house.do(
-        "PT-1", cover.do_work, "FORMATION", date(2026, 3, 17),
-        accepted_on=date(2026, 3, 10), **training,
+        "PT-1",
+        cover.do_work,
+        "FORMATION",
+        date(2026, 3, 17),
+        accepted_on=date(2026, 3, 10),
+        **training,
     )
     [line] = lines_of(house.run("2026-04-01"))
     assert (line.label, line.net) == ("Formation – devis D-77", D("640.00"))

@@ -8,7 +8,7 @@ before tax unless said otherwise; a day left out is the day of the action.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -45,10 +45,11 @@ PER_MONTHS: dict[str, int] = {"month": 1, "quarter": 3, "half-year": 6, "year": 
 
 
 class Told(NamedTuple):
-    """What an action recorded, and what the legality review had to say where it was asked."""
+    """What an action recorded, what the legality review said of it, what it changed in words."""
 
     events: list[Event]
     findings: tuple[Finding, ...] = ()
+    changes: tuple[str, ...] = ()
 
 
 def _kebab(name: str) -> str:
@@ -166,6 +167,8 @@ class Amend(Action, frozen=True):
         contract = app.contract(self.contract)
         on = self.effective_on or app.today
         terms = amended_terms(contract.terms, self.terms)
+        if terms == contract.terms and not self.prices:
+            raise Refused(f"{self.contract}: its clauses say so already; nothing changes")
         book = app.book()
         findings = tuple(review(_as_signed(contract, terms, on), book))
         if forbidden := [found for found in findings if found.severity == "refuse"]:
@@ -176,7 +179,8 @@ class Amend(Action, frozen=True):
                 c, terms, on, self.how, book, self.reason, self.prices, app.today
             ),
         )
-        return Told(list(events), findings if self.terms else ())
+        changes = tuple(_differences(contract.terms, terms))
+        return Told(list(events), findings if self.terms else (), changes)
 
 
 class Assign(Action, frozen=True):
@@ -1078,6 +1082,26 @@ def amended_terms(terms: Terms, overrides: Mapping[str, Any]) -> Terms:
     return amended
 
 
+def _differences(before: Terms, after: Terms) -> Iterator[str]:
+    """The parameters that differ, in words: payment.days: 30 → 45."""
+    old, new = dict(_parameters(before)), dict(_parameters(after))
+    for name in dict.fromkeys((*old, *new)):
+        if old.get(name) != new.get(name):
+            yield f"{name}: {old.get(name, 'none')} → {new.get(name, 'none')}"
+
+
+def _parameters(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Struct):
+        for field in value.__struct_fields__:
+            yield from _parameters(getattr(value, field), f"{name}.{field}" if name else field)
+    elif isinstance(value, tuple) and value and isinstance(value[0], Struct):
+        for place, one in enumerate(value, 1):
+            yield from _parameters(one, f"{name}[{place}]")
+    elif value not in (None, (), ""):
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+        yield name, str(shown)
+
+
 def _as_signed(contract: Contract, terms: Terms, on: date) -> Signing:
     """The contract as if its amended clauses were signed that day, for the legality review."""
     revision = terms.revision
@@ -1109,6 +1133,8 @@ def _party_told(app: Billing, said: Mapping[str, Any], *, must_exist: bool) -> I
     known = app.party(code)
     if known is None and must_exist:
         raise Refused(f"no party {code}; a party is registered when its first contract is signed")
+    if known is None and "name" not in said:
+        raise Refused(f"no party {code} is known: say its name and its numbers too")
     checker = Checker()
     wanted = checker.check(shape_of(Identity), dict(said), (), partial=True)
     before = (

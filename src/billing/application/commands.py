@@ -112,10 +112,11 @@ def _mandate_events(app: Billing, signed: MandateSigned, where: str, by: str) ->
         return list(app.stamp([signed], stream("mandate", signed.reference), 0, by))
     if known.revoked_on is not None:
         raise Refused(f"{where}: mandate {signed.reference} was revoked on {known.revoked_on}")
-    if (known.debtor, known.iban) != (signed.debtor, signed.iban):
+    of = (known.creditor, known.debtor, known.iban)
+    if of != (signed.creditor, signed.debtor, signed.iban):
         raise Refused(
-            f"{where}: mandate {signed.reference} is of {known.debtor} on {known.iban}; give this "
-            "one another reference"
+            f"{where}: mandate {signed.reference} is of {known.debtor} on {known.iban}, for "
+            f"{known.creditor}; give this one another reference"
         )
     return []
 
@@ -164,6 +165,10 @@ def amend_mandate(
 ) -> list[Event]:
     """The debtor's account changes; its signature stays good."""
     mandate = _mandate(app, reference)
+    if mandate.revoked_on is not None:
+        raise Refused(f"mandate {reference} was revoked on {mandate.revoked_on}; sign another")
+    if on < mandate.signed_on:
+        raise Refused(f"mandate {reference} was signed on {mandate.signed_on}, after {on}")
     if not iban:
         raise Refused(f"mandate {reference}: say the new IBAN")
     events: list[Event] = list(app.stamp(
@@ -365,6 +370,8 @@ def _credited_lines(
     for rank in chosen:
         if not 1 <= rank <= len(lines):
             raise Refused(f"{number}: line {rank}; it has lines 1 to {len(lines)}")
+        if list(chosen).count(rank) > 1:
+            raise Refused(f"{number}: line {rank} is named twice")
     kept = tuple(lines[rank - 1] for rank in chosen) if chosen else tuple(lines)
     if net is None:
         return kept

@@ -100,7 +100,7 @@ def seen(app: Billing, number: str, version: int | None = None, words: bool = Fa
     signed = history[0]
     assert isinstance(signed, ContractSigned)
     form = _form(app, contract)
-    variant = variant_of(form, signed.terms) if form else ""
+    variant = signed.variant
     # A past version is looked at from the day it was recorded.
     now = version is None
     today = app.today if now else history[-1].recorded_at.date()
@@ -130,20 +130,6 @@ def seen(app: Billing, number: str, version: int | None = None, words: bool = Fa
         coming=tuple(next_dates(app, contract)) if now else (),
         timeline=tuple(_happened(event) for event in history),
     )
-
-
-def variant_of(form: Form, terms: Terms) -> str:
-    """Which way of signing the form gives clauses most like these; the signature does not say."""
-    fields = Terms.__struct_fields__
-
-    def alike(name: str) -> int:
-        try:
-            default = form.terms(variant=name)
-        except BadFile:
-            return -1
-        return sum(getattr(default, f) == getattr(terms, f) for f in fields)
-
-    return max(form.variants, key=alike, default="")
 
 
 def _form(app: Billing, contract: Contract) -> Form | None:

@@ -40,7 +40,7 @@ from billing.events.contract import (
     UsageMeasured,
 )
 from billing.events.invoice import CreditNoteIssued, Line
-from billing.money import ZERO, instalment, rounded, share_of, to_cents
+from billing.money import ZERO, Exact, instalment, rounded, share_of, to_cents
 from indices import IndexUnavailable
 
 FEES = ("fee", "catch_up")
@@ -109,9 +109,14 @@ def fee_sum(one: Line) -> Sum:
         product += f" × {_share(covered, one)}"
         told = ""
     net = rounded(exact, 2)
-    if Fraction(net) == exact:
-        return Sum(f"{product} = {net} €{told}", net)
-    return Sum(f"{product} = {number(exact)} €{told}, {ROUNDED}: {net} €", net)
+    return Sum(f"{product} = {_cents(exact, net)}{told}", net)
+
+
+def _cents(exact: Exact, net: Decimal) -> str:
+    """The exact amount, and the one it is rounded to where they differ."""
+    if Fraction(net) == Fraction(exact):
+        return f"{net} €"
+    return f"{number(exact)} €, {ROUNDED}: {net} €"
 
 
 _COUNTED = {
@@ -151,9 +156,11 @@ def _into_cover(case: Case, one: Line) -> Iterator[Explanation]:
         declared = f", declared: {event.declared.replace('_', ' ')}"
         declared += f" (evidence: {event.evidence})" if event.evidence else ""
     yield case.because(event, f"in the cover from {since}{declared}", kind="cover")
-    yield node("item", "As agreed", f"quantity {item.quantity}, per {item.per_months} months",
-               check=((one.label, one.quantity), (item.label, item.quantity))
-               if (one.label, one.quantity) != (item.label, item.quantity) else None)
+    billed, agreed = (one.label, one.quantity), (item.label, item.quantity)
+    yield node(
+        "item", "As agreed", f"quantity {item.quantity}, a price for {_months(item.per_months)}",
+        check=(billed, agreed) if billed != agreed else None,
+    )
     covered = covered_of(case, one)
     if covered is not None and covered.until is not None:
         left = next((e for e in reversed(case.history[: case.contract.version])
@@ -161,6 +168,10 @@ def _into_cover(case: Case, one: Line) -> Iterator[Explanation]:
                      and e.code == one.code), None)
         told = recorded(left) if left else "as agreed"
         yield node("cover", f"Its fee ends on {covered.until}", told)
+
+
+def _months(months: int) -> str:
+    return "a month" if months == 1 else f"{months} months"
 
 
 def covered_of(case: Case, one: Line) -> Covered | None:
@@ -205,8 +216,7 @@ def _product(quantity: Decimal, unit_price: Decimal, discount: Decimal) -> Sum:
     told = f"{quantity} × {unit_price} €"
     if discount:
         told += f" × (100 − {discount})/100"
-    told += f" = {net} €" if net == exact else f" = {number(exact)} €, {ROUNDED}: {net} €"
-    return Sum(told, net)
+    return Sum(f"{told} = {_cents(exact, net)}", net)
 
 
 def _charged(case: Case, one: Line) -> tuple[Sum, list[Explanation]]:
@@ -223,20 +233,25 @@ def _charged(case: Case, one: Line) -> tuple[Sum, list[Explanation]]:
     children = [case.because(event, f"the charge falls due on {charge.due_on}", kind="charge")]
     if charge.note:
         children.append(node("note", "Note", charge.note))
-    for clause in _CLAUSES.get(charge.kind, ()):
+    if clause := _REFUNDS.get(type(event)) if charge.credits else _CLAUSES.get(charge.kind):
         children += case.clause(clause)
     return Sum(told, net, found.steps), children
 
 
 _CLAUSES = {
-    "usage": ("meters",),
-    "work": ("rates",),
-    "indemnity": ("indemnity",),
-    "refund": ("termination", "cover"),
-    "regularisation": ("revision",),
-    "exchange": ("cover",),
-    "bank_fee": ("payment",),
-    "cancellation": ("payment",),
+    "usage": "meters",
+    "work": "rates",
+    "indemnity": "indemnity",
+    "regularisation": "revision",
+    "exchange": "cover",
+    "bank_fee": "payment",
+    "cancellation": "payment",
+}
+_REFUNDS: dict[type[ContractEvent], str] = {
+    ContractTerminated: "termination",
+    RentalPurchased: "purchase",
+    EquipmentRemoved: "cover",
+    OptionCancelled: "cover",
 }
 
 
@@ -295,9 +310,7 @@ def _usage(case: Case, event: UsageMeasured) -> Sum:
         told += f", by started steps of {meter.step}: {number(found.billed)} {unit}"
     per = "" if meter.units_per_price == 1 else f" / {meter.units_per_price} {unit}"
     exact = Fraction(found.billed) * Fraction(meter.unit_price) / Fraction(meter.units_per_price)
-    told += f"; {number(found.billed)} × {meter.unit_price} €{per} = {number(exact)} €"
-    if Fraction(found.net) != exact:
-        told += f", {ROUNDED}: {found.net} €"
+    told += f"; {number(found.billed)} × {meter.unit_price} €{per} = {_cents(exact, found.net)}"
     return Sum(f"{told}, measured over {event.period}", found.net, (
         node("usage", "Quantity billed", f"in {unit}", check=(event.billed, found.billed)),
     ))
@@ -313,8 +326,7 @@ def _indemnity(event: IndemnityAssessed) -> Sum:
     vat = "inside VAT" if event.clause.taxable else f"no VAT: {event.clause.untaxed_because}"
     return Sum(
         f"{event.clause.share} × {left} € ({len(event.remaining)} remaining, counted as "
-        f"{event.clause.of}) = {number(Fraction(left) * Fraction(event.clause.share))} €, "
-        f"{ROUNDED}: {net} €; {vat}",
+        f"{event.clause.of}) = {_cents(Fraction(left) * Fraction(event.clause.share), net)}; {vat}",
         net,
         (
             node("remaining", f"What remains, {left} €", "", steps),
@@ -340,7 +352,7 @@ def _given_back(
     back = -share_of(net, unused, whole)
     return Sum(
         f"{net} € billed by {charge.credits} × {unused}/{whole} days not used "
-        f"({charge.period}) = {number(Fraction(net) * unused / whole)} €, {ROUNDED}: {back} €",
+        f"({charge.period}) = {_cents(Fraction(net) * unused / whole, -back)}, given back",
         back,
     )
 
@@ -395,7 +407,7 @@ def _regularisation(case: Case, event: PriceRevised, charge: Charge) -> Sum:
     return Sum(
         f"the periods billed since {event.effective_on}, at {fee.after} € less {fee.before} €: "
         f"{net} €",
-        net, (node("periods", f"{len(steps)} periods", "", steps),),
+        net, (node("periods", "Periods billed since", "", steps),),
     )
 
 

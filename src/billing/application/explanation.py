@@ -233,7 +233,7 @@ class Case:
                 told = "the form as it ships"
             if form.digest != digest:
                 told = f"{told}, which is not the text signed ({digest[:12]})"
-            return Words(form, _variant(form, self.signed.terms), told)
+            return Words(form, self.signed.variant, told)
         except BadFile:
             return None
 
@@ -286,21 +286,3 @@ class Case:
                 f"{self.document.number}: no line {place}; it has {len(lines)}, counted from 1"
             )
         return lines[place - 1]
-
-
-def _variant(form: Form, terms: Terms) -> str:
-    """How the form was signed: the variant whose clauses are most like those signed.
-
-    The signature does not name the variant; the default wins a tie.
-    """
-
-    def alike(variant: str) -> tuple[int, bool]:
-        try:
-            default = form.terms(variant=variant)
-        except BadFile:
-            return -1, False
-        same = sum(getattr(default, f) == getattr(terms, f) for f in Terms.__struct_fields__)
-        return same, variant == form.default_variant
-
-    return max(form.variants, key=alike, default="")
-

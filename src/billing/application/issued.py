@@ -121,7 +121,8 @@ def debits(app: Billing, days: Period) -> list[Debit]:
 
 
 def _debit(app: Billing, one: Document) -> Debit:
-    assert one.collected_on is not None and one.due_on is not None
+    assert one.collected_on is not None
+    assert one.due_on is not None
     mandate = app.mandate(one.mandate) if one.mandate else None
     trouble = ""
     if mandate is None:
@@ -183,6 +184,7 @@ def _rank(events: list[Event]) -> tuple[date, str]:
 def _streams(app: Billing, ids: Iterable[UUID]) -> dict[UUID, list[Event]]:
     found: dict[UUID, list[Event]] = {}
     for stored in app.store.read_events(ids):
+        assert isinstance(stored.originator_id, UUID)
         found.setdefault(stored.originator_id, []).append(from_stored(stored))
     return found
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time
+from os.path import normpath
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,12 +125,13 @@ def _dated(checker: Checker, entry: dict[str, Any], place: int, lines: Lines) ->
 def _located(action: Action, life: Path, folders: Iterable[Path | str]) -> Action:
     """The action with its path found from the life file, and the house's forms."""
     if isinstance(action, Sign):
-        own = [life.parent / folder for folder in action.folders]
-        every = tuple(str(folder) for folder in (*own, *folders))
-        path = str(life.parent / action.path) if action.path else ""
-        return replace(action, path=path, folders=tuple(dict.fromkeys(every)))
+        house = {Path(folder).resolve(): str(folder) for folder in folders}
+        for folder in action.folders:
+            house.setdefault((life.parent / folder).resolve(), normpath(life.parent / folder))
+        path = normpath(life.parent / action.path) if action.path else ""
+        return replace(action, path=path, folders=tuple(house.values()))
     if isinstance(action, IndexImport):
-        return replace(action, path=str(life.parent / action.path))
+        return replace(action, path=normpath(life.parent / action.path))
     return action
 
 

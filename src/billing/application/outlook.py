@@ -84,13 +84,19 @@ def standing(contract: Contract, on: date) -> Standing:
     if contract.suspended_on is not None:
         return Standing("suspended", contract.suspended_on, contract.suspended_by)
     aside = contract.aside
-    if aside is not None:
+    if aside is not None and aside.held:
         return Standing("set aside", aside.due_on, f"{aside.clause}: {aside.reason}")
     if on < contract.starts_on:
         return Standing("to start", contract.starts_on)
-    if contract.blocked:
-        return Standing("running", None, "its growth is blocked (overrun)")
-    return Standing("running", contract.starts_on)
+    why = "its growth is blocked (overrun)" if contract.blocked else ""
+    if aside is not None:
+        why = f"billed without its {aside.clause}: {aside.reason}"
+    return Standing("running", contract.starts_on, why)
+
+
+def needs_someone(contract: Contract) -> bool:
+    """Whether the contract is set aside and still has something to bill: someone has to act."""
+    return contract.aside is not None and contract.next_due() is not None
 
 
 def _why_it_ends(contract: Contract) -> str:
@@ -116,9 +122,11 @@ def comings(contract: Contract, today: date, first: Forecast | None = None) -> I
         period = f" for {first.period}" if first.period else ""
         yield coming(first.on, "invoice", f"next invoice{period}", first.net)
     revision = contract.next_revision_on
-    if revision is not None and revision < (end or NEVER) and contract.billable:
-        waits = contract.revision_waiting or (contract.aside and contract.aside.clause == "revision")
-        told = f"revision waits: {contract.aside.reason}" if waits and contract.aside else "revision"
+    billing_goes_on = contract.billable and contract.next_instalment() is not None
+    if revision is not None and revision < (end or NEVER) and billing_goes_on:
+        aside = contract.aside
+        waits = aside is not None and aside.clause == "revision"
+        told = f"revision waits: {aside.reason}" if aside and waits else "revision"
         yield coming(revision, "revision", told)
     if end is not None and end > today:
         why = contract.cause.replace("_", " ") or _why_it_ends(contract)
@@ -140,7 +148,7 @@ def _before_the_end(
     contract: Contract, today: date, coming: Callable[..., Coming]
 ) -> Iterator[Coming]:
     term, renewal = contract.term, contract.terms.renewal
-    if term is None or term.end <= today and contract.ends_on is not None:
+    if term is None or (term.end <= today and contract.ends_on is not None):
         return
     offers = renewal.kind == "offer" and contract.terminated_on is None
     if (contract.goes_on or offers) and contract.offered is None:
@@ -169,11 +177,15 @@ def _of_the_cover(
         if open_ended and item.kind in contract.terms.cover.warranty_kinds:
             until = item.warranty_until
             if until is not None and until < end:
-                yield coming(until, "warranty", f"last day of warranty of {item.code}, then it leaves")
+                yield coming(
+                    until, "warranty", f"last day of warranty of {item.code}, then it leaves"
+                )
         if covered.until is not None and today <= covered.until < end:
             yield coming(covered.until, "fee end", f"the fee of {item.code} ends")
         if open_ended and item.discount and item.discount_until and item.discount_until >= today:
-            yield coming(item.discount_until, "discount", f"last day of the discount on {item.code}")
+            yield coming(
+                item.discount_until, "discount", f"last day of the discount on {item.code}"
+            )
     for exchange in contract.exchanges:
         told = f"{exchange.code} is due back, else {exchange.list_price} € are billed"
         yield coming(exchange.return_by, "return", told, exchange.list_price)
@@ -251,21 +263,31 @@ def parents_of(app: Billing) -> Parents:
 
 def next_dates(app: Billing, contract: Contract, until: date | None = None) -> list[Coming]:
     """The dates to come of one contract, and those that passed with something left to do."""
-    book, today = app.book(), app.today
-    ahead = forecast(contract, book, today, 1, until and until + DAY, parents_of(app))
-    first = ahead.invoices[0] if ahead.invoices else None
-    found = comings(contract, today, first)
-    return sorted(
-        (c for c in found if until is None or c.on <= until), key=lambda c: (c.on, c.contract, c.what)
-    )
+    found = _dates(contract, app.book(), app.today, until, parents_of(app))
+    return sorted(found, key=_in_order)
 
 
 def calendar(app: Billing, until: date) -> list[Coming]:
     """The dates to come of every contract up to a day, in order."""
+    book, today, parents = app.book(), app.today, parents_of(app)
     found: list[Coming] = []
     for contract in app.contracts():
-        found += next_dates(app, contract, until)
-    return sorted(found, key=lambda c: (c.on, c.contract, c.what))
+        found += _dates(contract, book, today, until, parents)
+    return sorted(found, key=_in_order)
+
+
+def _dates(
+    contract: Contract, book: IndexBook, today: date, until: date | None, parents: Parents
+) -> Iterator[Coming]:
+    ahead = forecast(contract, book, today, 1, until and until + DAY, parents)
+    first = ahead.invoices[0] if ahead.invoices else None
+    for one in comings(contract, today, first):
+        if until is None or one.on <= until:
+            yield one
+
+
+def _in_order(one: Coming) -> tuple[date, str, str]:
+    return one.on, one.contract, one.what
 
 
 def waiting(app: Billing, contract: Contract) -> Outlook:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import islice
+from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -63,27 +64,31 @@ def planned(
     app: Billing, drafts: Iterable[Draft], until: date, batch: int = BATCH
 ) -> Iterator[Planned]:
     """The documents of a dry run that ends before `until`, in its order, with what changed."""
-    ahead: dict[UUID, InvoiceIssued] = {}  # Drafted here, for contracts due again in this run.
+    ahead: dict[UUID, _Ahead] = {}  # Of contracts that are due again in this run.
     drafts = iter(drafts)
     while chosen := list(islice(drafts, batch)):
         before = _previous(app, [draft for draft in chosen if draft.outcome.id not in ahead])
         since = _since(app, chosen, before)
         for draft in chosen:
             id = draft.outcome.id
+            seen = ahead.pop(id, None) or _Ahead(before.get(id), since.get(id, []))
+            seen.happened.extend(draft.issued.contract_events)
             for document in draft.issued.invoices:
                 if isinstance(document, CreditNoteIssued):
                     yield _credit(document)
                     continue
-                drafted = ahead.pop(id, None)
-                happened = [] if drafted else since.get(id, [])
-                yield _compared(
-                    document, drafted or before.get(id),
-                    [*happened, *draft.issued.contract_events], draft.issued.after,
-                )  # fmt: skip
+                yield _compared(document, seen.previous, seen.happened, draft.issued.after)
                 if document.period is not None:
-                    ahead[id] = document
-            if (draft.issued.after.next_due() or until) >= until:
-                ahead.pop(id, None)
+                    seen = _Ahead(document, [])
+            if (draft.issued.after.next_due() or until) < until:
+                ahead[id] = seen
+
+
+class _Ahead(NamedTuple):
+    """The last invoice of a contract's fees, and what happened since."""
+
+    previous: InvoiceIssued | None
+    happened: list[Event]
 
 
 def _previous(app: Billing, drafts: Sequence[Draft]) -> dict[UUID, InvoiceIssued]:
@@ -119,7 +124,7 @@ def _invoices(app: Billing, wanted: dict[UUID, UUID]) -> dict[UUID, InvoiceIssue
             event = from_stored(stored)
             assert isinstance(event, InvoiceIssued)
             if event.period is not None:
-                found[wanted[stored.originator_id]] = event
+                found[wanted[event.originator_id]] = event
     return found
 
 
@@ -130,13 +135,14 @@ def _since(
     first = {
         outcome.id: before[outcome.id].contract_version
         for outcome, _ in drafts
-        if outcome.id in before
-        and outcome.before.version > before[outcome.id].contract_version
+        if outcome.id in before and outcome.before.version > before[outcome.id].contract_version
     }
     found: dict[UUID, list[Event]] = {}
     for stored in app.store.read_events(first):
-        if stored.originator_version > first[stored.originator_id]:
-            found.setdefault(stored.originator_id, []).append(from_stored(stored))
+        id = stored.originator_id
+        assert isinstance(id, UUID)
+        if stored.originator_version > first[id]:
+            found.setdefault(id, []).append(from_stored(stored))
     return found
 
 

@@ -158,10 +158,22 @@ class _Ranks:
 
 class _Document(Struct):
     contract: str
+    contract_version: int
     issued_on: date
 
 
 _document = msgspec.json.Decoder(_Document).decode
+
+
+class _Upto:
+    """Streams as they stood at a version."""
+
+    def __init__(self, streams: Sequence[StoredEvent], last: int) -> None:
+        self._streams = [s for s in streams if s.originator_version <= last]
+
+    def read_events(self, ids: Iterable[UUID]) -> Iterator[StoredEvent]:
+        wanted = set(ids)
+        return (s for s in self._streams if s.originator_id in wanted)
 
 
 class _Stream(NamedTuple):
@@ -351,10 +363,7 @@ class _Replay:
             following = one.events[place] if place < len(one.events) else None
             acts = following is not None and following.recorded_by == self.by
             if at_open <= place <= at_close and not idle and (place == at_close or not acts):
-                undone = self._asked_again(one, state)
-                if undone is None or not (undone.events or undone.bills):
-                    idle = True
-                    aside = aside if undone is None else undone.aside
+                undone, idle, aside = self._asked_again(one, state, aside)
         if not idle and at_open and self.closed is not None and undone is not None:
             self._left_undone(one, undone)
         if aside is not None:
@@ -362,13 +371,42 @@ class _Replay:
             self.held += aside.held
         return state
 
-    def _asked_again(self, one: _Stream, state: Contract) -> Outcome | None:
-        """What the run would decide on the contract as it stands; none when nothing is due."""
+    def _asked_again(
+        self, one: _Stream, state: Contract, aside: ContractSetAside | None
+    ) -> tuple[Outcome | None, bool, ContractSetAside | None]:
+        """What the run would do on the contract as it stands; whether that is nothing."""
         due = state.next_due()
         if due is None or due >= self.opened.until:
-            return None
+            return None, True, aside
         parent = next(self._parents(state, due), None)
-        return decide(one.id, state, due, self.book, parent, self.stamp)
+        decided = decide(one.id, state, due, self.book, parent, self.stamp)
+        for outcome in self._carried_out(decided):
+            if not (outcome.events or outcome.bills):
+                return outcome, True, outcome.aside
+        return decided, False, aside
+
+    def _carried_out(self, outcome: Outcome) -> Iterator[Outcome]:
+        """What the run may have made of a decision: a credit above what is left sets it aside.
+
+        How much was left at that moment is not in the contract: each moment of the invoice is
+        tried, from the last back to its issue.
+        """
+        yield outcome
+        credited = {
+            invoice_id(credit.issuer or outcome.after.supplier, credit.invoice)
+            for due in outcome.bills
+            for credit in due.credits
+        }
+        if not credited:
+            return
+        streams = list(self.app.store.read_events(credited))
+        tried: list[str] = []
+        for last in range(max((s.originator_version for s in streams), default=0), -1, -1):
+            stopped = runs._creditable(_Upto(streams, last), outcome, self.stamp)  # type: ignore[arg-type]
+            reason = stopped.aside.reason if stopped.aside is not None else ""
+            if stopped is not outcome and reason not in tried:
+                tried.append(reason)
+                yield stopped
 
     def _left_undone(self, one: _Stream, undone: Outcome) -> None:
         brings = [event.TOPIC for event in undone.events]
@@ -384,12 +422,14 @@ class _Replay:
         first: tuple[Outcome, Issued, _AsRecorded] | None = None
         for day in self._days(one, state, place):
             for parent in self._parents(state, day):
-                again = self._again(one, state, place, day, parent)
-                first = first or again
-                events = again[1].contract_events
-                if events and all(map(_same, one.stored[place:], events)) \
-                        and len(one.stored) >= place + len(events):
-                    return self._compared(one, place, again, len(events))
+                decided = decide(one.id, state, day, self.book, parent, self.stamp)
+                for outcome in self._carried_out(decided):
+                    again = self._again(one, outcome, place)
+                    first = first or again
+                    events = again[1].contract_events
+                    if events and all(map(_same, one.stored[place:], events)) \
+                            and len(one.stored) >= place + len(events):
+                        return self._compared(one, place, again, len(events))
         if first is None or not first[1].contract_events:
             event = one.events[place]
             self.found.add(one.number, place + 1, "event", event.TOPIC, "nothing to do")
@@ -435,19 +475,22 @@ class _Replay:
         yield from others
 
     def _again(
-        self, one: _Stream, state: Contract, place: int, day: date, parent: Contract | None
+        self, one: _Stream, outcome: Outcome, place: int
     ) -> tuple[Outcome, Issued, _AsRecorded]:
-        outcome = decide(one.id, state, day, self.book, parent, self.stamp)
+        """The outcome with the numbers recorded for it."""
         series = _AsRecorded()
         billed = one.events[place + len(outcome.events) :][: len(outcome.bills)]
         for event in billed:
             if isinstance(event, InstalmentBilled):
                 numbers = (event.invoice, *event.credit_notes)
-                series.next += [self._numbered(one, number) for number in numbers if number]
+                series.next += [self._numbered(one, event, number) for number in numbers if number]
         return outcome, issue(outcome, series, self.opened.earliest, self.stamp), series
 
-    def _numbered(self, one: _Stream, number: str) -> tuple[str, date | None]:
-        """The day a document was issued, as its own event says."""
+    def _numbered(
+        self, one: _Stream, billed: InstalmentBilled, number: str
+    ) -> tuple[str, date | None]:
+        """The day a document was issued, as its event says; two suppliers may share a number."""
+        asked = (one.number, billed.originator_version)
         days: list[date] = []
         for supplier in one.suppliers:
             stored = self.documents.get(invoice_id(supplier, number))
@@ -457,7 +500,8 @@ class _Replay:
                 document = _document(stored.state)
             except msgspec.MsgspecError:
                 continue
-            days.insert(0 if document.contract == one.number else len(days), document.issued_on)
+            its_own = (document.contract, document.contract_version) == asked
+            days.insert(0 if its_own else len(days), document.issued_on)
         return number, next(iter(days), None)
 
     def _extent(self, one: _Stream, place: int, issued: Issued) -> int:

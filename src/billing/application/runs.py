@@ -4,13 +4,19 @@ Contracts are read by day, decided on purely, and each day is written in one tra
 the numbers of its invoices. A run that died is run again: what it recorded stays, the rest
 follows. Two runs at once leave one set of invoices, because each contract's next event takes
 its next version.
+
+While the database writes one chunk the next is decided, numbered and encoded. That is a guess
+that nothing else happens meanwhile: versions and numbers are checked under the append lock, and
+a chunk that guessed wrong is read, decided and numbered again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from hashlib import sha256
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
@@ -33,10 +39,11 @@ from billing.numbering import Numbers
 from billing.record import from_stored, to_stored
 from billing.refusal import Refused
 from billing.run import Run, recorded_by
-from billing.store import Conflict, StateRow, Tx
+from billing.store import Conflict, StateRow, Store, Tx
 from indices import IndexBook
 
-CHUNK = 5_000
+CHUNK = 5_000  # Contracts a transaction writes.
+AHEAD = 4  # Chunks read at once: between two reads the database writes while we decide.
 ATTEMPTS = 20
 ROUNDS = 1_000
 
@@ -63,11 +70,25 @@ class Report(NamedTuple):
     digest: str
 
 
+_Key = tuple[date, int, str]
+
+
 class _Entry(NamedTuple):
-    key: tuple[date, int, str]
+    key: _Key
     id: UUID
     contract: Contract
-    version: int
+
+
+class _Numbered(NamedTuple):
+    """What one transaction writes: the outcomes with their numbers, and their states after."""
+
+    outcomes: list[Outcome]
+    series: Series
+    contracts: list[StoredEvent]
+    invoices: list[StoredEvent]
+    notes: list[CreditNoteIssued]
+    counted: list[Event]
+    rows: list[StateRow | None]  # One an outcome; none where nothing came of it.
 
 
 class _Pass:
@@ -87,12 +108,16 @@ class _Pass:
         self.totals = Totals()
         self.digest = sha256()
         self.asides: dict[str, ContractSetAside] = {}
-        self.seen: set[UUID] = set()
+        self.contracts = 0  # Those done with, each counted once.
         self.shared = False  # Others worked on it too: the totals are read from the log.
         self.opened = False
         self.dry = False
-        self.heap: list[_Entry] = []
-        self.bound: tuple[date, int, str] | None = None  # The last key read from the store.
+        self.heap: list[tuple[_Key, StateRow]] = []
+        self.bound: _Key | None = None  # The last key read from the store.
+        self.underway: tuple[list[_Entry], _Numbered, Future[_Numbered]] | None = None
+        self.numbers: dict[tuple[str, int], Numbers] = {}  # After all chunks, written or not yet.
+        self.prefix = cache(_prefixes(app))
+        self.ahead: dict[UUID, Contract] = {}  # In a dry run, contracts whose term has moved.
 
     def decide(self, entries: Sequence[_Entry]) -> list[Outcome]:
         """What the day brings to each contract; parents before those linked to them."""
@@ -105,10 +130,12 @@ class _Pass:
             and (invoice_parent := stream("contract", entry.contract.parent))
         }
         if missing:
+            _settle(self)  # A parent may be of the chunk being written.
             after = {
                 row.id: self.app.contract_of(row)
                 for row in self.app.store.states("contract", ids=missing)
             }
+            after |= {id: self.ahead[id] for id in missing if id in self.ahead}
         for entry in entries:
             contract = entry.contract
             parent = after.get(stream("contract", contract.parent)) if contract.parent else None
@@ -117,6 +144,22 @@ class _Pass:
                 after[entry.id] = outcome.after
             outcomes.append(outcome)
         return outcomes
+
+    def number(self, outcomes: list[Outcome]) -> _Numbered:
+        """The outcomes with the numbers that follow those of the chunk before."""
+        in_store = _numbers_in(self.app.store)
+
+        def known(supplier: str, year: int) -> Numbers | None:
+            return self.numbers.get((supplier, year)) or in_store(supplier, year)
+
+        made = _numbered(self, outcomes, Series(known, self.prefix))
+        self.took(made)
+        return made
+
+    def took(self, made: _Numbered) -> None:
+        """Remembers the last number of each sequence."""
+        for event in made.series.taken(self.stamp):
+            self.numbers[event.supplier, event.year] = numbering.apply(None, event)
 
     def note(self, outcomes: Sequence[Outcome]) -> None:
         """Keeps who was set aside; a contract done since is so no more."""
@@ -142,19 +185,21 @@ def run(
     """
     current, resumed = _open(app, earliest, until, name)
     total = app.store.count_due("contract", until)
-    done = 0
-    for entries in _days(current, chunk):
-        current.seen.update(outcome.id for outcome in _carry_out(current, entries))
-        done = len(current.seen)
-        if progress is not None:
-            progress(done, max(total, done))
+    with ThreadPoolExecutor(1, "writer") as writer:
+        for entries in _days(current, chunk):
+            _carry_out(current, entries, writer)
+            if progress is not None:
+                progress(current.contracts, max(total, current.contracts))
+        _settle(current)
+    if progress is not None:
+        progress(current.contracts, max(total, current.contracts))
     if current.opened or resumed:
         digest = _close(current)
     else:
         digest = ""
     return Report(
         current.name, resumed, not current.opened and not resumed, current.totals,
-        tuple(current.asides.values()), tuple(current.asides), len(current.seen), digest,
+        tuple(current.asides.values()), tuple(current.asides), current.contracts, digest,
     )
 
 
@@ -173,17 +218,20 @@ def preview(
             outcomes = current.decide(entries)
             current.note(outcomes)
             for outcome in outcomes:
-                current.seen.add(outcome.id)
                 issued = issue(outcome, series, earliest, current.stamp)
+                if issued.after.term != outcome.before.term:
+                    current.ahead[outcome.id] = issued.after
                 for event in (*issued.contract_events, *issued.invoices):
                     current.totals.add(event)
-                _again(current, outcome, issued.after)
+                row = contract_row(outcome.id, issued.after) if issued.contract_events else None
+                _again(current, [outcome], [row])
+                current.contracts += not _due_again(current, outcome, row)
                 yield Draft(outcome, issued)
 
     def report() -> Report:
         return Report(
-            name, False, not current.seen, current.totals, tuple(current.asides.values()),
-            tuple(current.asides), len(current.seen), "",
+            name, False, not current.contracts, current.totals, tuple(current.asides.values()),
+            tuple(current.asides), current.contracts, "",
         )
 
     return drafts(), report
@@ -251,32 +299,34 @@ def _days(current: _Pass, chunk: int) -> Iterator[list[_Entry]]:
     They come from the store a page after another, and from the heap when a contract is due
     again within what was read already (`_again`).
     """
-    app, heap = current.app, current.heap
+    app, heap, page = current.app, current.heap, chunk * AHEAD
     exhausted = False
     while True:
-        beyond = not heap or (current.bound is not None and heap[0].key > current.bound)
+        beyond = not heap or (current.bound is not None and heap[0][0] > current.bound)
         if not exhausted and beyond:
+            _settle(current)  # So that the store says who is due again.
             rows = app.store.states(
-                "contract", due_before=current.until, after=current.bound, limit=chunk
+                "contract", due_before=current.until, after=current.bound, limit=page
             )
-            exhausted = len(rows) < chunk
+            exhausted = len(rows) < page
             for row in rows:
-                if (entry := _entry(current, row)) is not None:
-                    heappush(heap, entry)
+                heappush(heap, (_key(row), row))
             current.bound = None if exhausted else _key(rows[-1])
             continue
         if not heap:
             return
         wave: list[_Entry] = []
-        day, bound = heap[0].key[0], current.bound
-        while heap and heap[0].key[0] == day and len(wave) < chunk:
-            if bound is not None and heap[0].key > bound:
+        day, bound = heap[0][0][0], current.bound
+        while heap and heap[0][0][0] == day and len(wave) < chunk:
+            if bound is not None and heap[0][0] > bound:
                 break
-            wave.append(heappop(heap))
-        yield wave
+            if (entry := _entry(current, heappop(heap)[1])) is not None:
+                wave.append(entry)
+        if wave:
+            yield wave
 
 
-def _key(row: StateRow) -> tuple[date, int, str]:
+def _key(row: StateRow) -> _Key:
     assert row.next_due is not None, "a contract read by its due day has one"
     return row.next_due, row.rank, row.name
 
@@ -291,48 +341,92 @@ def _entry(current: _Pass, row: StateRow) -> _Entry | None:
             reason=f"its current state cannot be read ({error}); run `billing rebuild`",
         )
         return None
-    return _Entry(key, row.id, contract, row.version)
+    return _Entry(key, row.id, contract)
 
 
-def _again(current: _Pass, outcome: Outcome, after: Contract) -> None:
-    """Puts back a contract that is due again before the end of the run."""
-    if outcome.aside is not None and outcome.aside.held:
+def _due_again(current: _Pass, outcome: Outcome, row: StateRow | None) -> bool:
+    if row is None or (outcome.aside is not None and outcome.aside.held):
+        return False  # Nothing came of it: asking again would bring nothing more.
+    return row.next_due is not None and row.next_due < current.until
+
+
+def _again(current: _Pass, outcomes: list[Outcome], rows: list[StateRow | None]) -> None:
+    """Puts back the contracts that are due again before the end of the run."""
+    for outcome, row in zip(outcomes, rows, strict=True):
+        if row is not None and _due_again(current, outcome, row):
+            key = _key(row)
+            if current.dry or current.bound is None or key <= current.bound:
+                heappush(current.heap, (key, row))
+
+
+def _carry_out(current: _Pass, entries: list[_Entry], writer: ThreadPoolExecutor) -> None:
+    """Decides one day of a chunk, and has it written while the next is decided."""
+    made = current.number(current.decide(entries))
+    if not _settle(current):
+        made = current.number(current.decide(entries))
+    if _credits(made):  # What is left to credit is known under the lock only.
+        _insist(current, entries, made)
         return
-    if after.version == outcome.before.version:
-        return  # Nothing came of it: asking again would bring nothing more.
-    due = after.next_due()
-    if due is None or due >= current.until:
-        return
-    key = (due, 1 if after.parent else 0, after.number)
-    if current.dry or current.bound is None or key <= current.bound:
-        heappush(current.heap, _Entry(key, outcome.id, after, after.version))
+    current.underway = entries, made, writer.submit(_write, current, made)
+    _again(current, made.outcomes, made.rows)
 
 
-def _carry_out(current: _Pass, entries: list[_Entry]) -> list[Outcome]:
-    """Decides and records one day of a chunk; what changed meanwhile is read again."""
-    for _ in range(ATTEMPTS):
-        outcomes = current.decide(entries)
-        try:
-            outcomes, afters = _write(current, outcomes)
-        except Conflict:
-            current.shared = True
-            _join(current)
-            entries = _fresh(current, entries)
-            if not entries:
-                return []
-            continue
-        current.note(outcomes)
-        for outcome, after in zip(outcomes, afters, strict=True):
-            _again(current, outcome, after)
-        return outcomes
-    raise Conflict(
-        f"{len(entries)} contracts due on {entries[0].key[0]} keep changing; run the month again"
-    )
+def _settle(current: _Pass) -> bool:
+    """Waits until the chunk underway is written; false when it was not written as guessed."""
+    if current.underway is None:
+        return True
+    entries, guessed, written = current.underway
+    current.underway = None
+    try:
+        made = written.result()
+    except Conflict:
+        _insist(current, entries, None)
+        return False
+    _count(current, made)
+    if made is not guessed:
+        current.took(made)
+    return made is guessed
 
 
-def _fresh(current: _Pass, entries: Sequence[_Entry]) -> list[_Entry]:
-    """The same contracts as they are now; those due later wait for their day."""
+def _insist(current: _Pass, entries: list[_Entry], made: _Numbered | None) -> None:
+    """Records one day of a chunk now; what changed meanwhile is read again."""
     day = entries[0].key[0]
+    for _ in range(ATTEMPTS):
+        if made is None:
+            current.shared = True
+            current.numbers.clear()
+            _join(current)
+            entries = _fresh(current, day, entries)
+            if not entries:
+                return
+            made = current.number(current.decide(entries))
+        try:
+            made = _write(current, made)
+        except Conflict:
+            made = None
+            continue
+        _count(current, made)
+        current.took(made)
+        _again(current, made.outcomes, made.rows)
+        return
+    raise Conflict(f"{len(entries)} contracts due on {day} keep changing; run the month again")
+
+
+def _count(current: _Pass, made: _Numbered) -> None:
+    """Adds up what was written."""
+    if made.contracts:
+        current.opened = True
+    current.note(made.outcomes)
+    for stored in made.invoices:
+        current.digest.update(stored.state)
+    for event in made.counted:
+        current.totals.add(event)
+    for outcome, row in zip(made.outcomes, made.rows, strict=True):
+        current.contracts += not _due_again(current, outcome, row)
+
+
+def _fresh(current: _Pass, day: date, entries: Sequence[_Entry]) -> list[_Entry]:
+    """The same contracts as they are now; those due later wait for their day."""
     found = []
     for row in current.app.store.states("contract", ids=[entry.id for entry in entries]):
         if row.next_due is None or row.next_due >= current.until:
@@ -343,63 +437,61 @@ def _fresh(current: _Pass, entries: Sequence[_Entry]) -> list[_Entry]:
         if row.next_due <= day:
             found.append(entry._replace(key=(day, entry.key[1], entry.key[2])))
         else:
-            heappush(current.heap, entry)
+            heappush(current.heap, (entry.key, row))
     return sorted(found, key=lambda entry: entry.key)
 
 
-def _write(
-    current: _Pass, outcomes: list[Outcome]
-) -> tuple[list[Outcome], list[Contract]]:
-    """One transaction: the day's events, invoices, numbers and states."""
+def _numbered(current: _Pass, outcomes: list[Outcome], series: Series) -> _Numbered:
+    """The outcomes with their numbers, encoded."""
+    made = _Numbered(outcomes, series, [], [], [], [], [])
+    for outcome in outcomes:
+        issued = issue(outcome, series, current.earliest, current.stamp)
+        if not issued.contract_events:
+            made.rows.append(None)
+            continue
+        made.contracts.extend(map(to_stored, issued.contract_events))
+        made.rows.append(contract_row(outcome.id, issued.after))
+        made.counted.extend(issued.contract_events)
+        for document in issued.invoices:
+            made.invoices.append(to_stored(document))
+            made.counted.append(document)
+            if type(document) is CreditNoteIssued:
+                made.notes.append(document)
+    return made
+
+
+def _credits(made: _Numbered) -> bool:
+    return any(due.credits for outcome in made.outcomes for due in outcome.bills)
+
+
+def _write(current: _Pass, made: _Numbered) -> _Numbered:
+    """One transaction: the day's events, invoices, numbers and states; as it was written."""
+    if not made.contracts:
+        return made
     app, stamp = current.app, current.stamp
-    if not any(outcome.events or outcome.bills for outcome in outcomes):
-        return outcomes, [outcome.after for outcome in outcomes]
     with app.store.transaction() as tx:
         tx.lock()
-        outcomes = [
-            _creditable(tx, outcome, stamp)
-            if any(due.credits for due in outcome.bills)
-            else outcome
-            for outcome in outcomes
-        ]
-        series = series_of(app, tx)
-        contracts: list[StoredEvent] = []
-        states: list[StateRow] = []
-        expected: list[int] = []
-        invoices: list[StoredEvent] = []
-        notes: list[CreditNoteIssued] = []
-        afters: list[Contract] = []
-        totals = current.totals
-        counted: list[Event] = []
-        for outcome in outcomes:
-            issued = issue(outcome, series, current.earliest, stamp)
-            afters.append(issued.after)
-            if issued.contract_events:
-                contracts += map(to_stored, issued.contract_events)
-                states.append(contract_row(outcome.id, issued.after))
-                expected.append(outcome.before.version)
-                counted += issued.contract_events
-            for document in issued.invoices:
-                invoices.append(to_stored(document))
-                counted.append(document)
-                if type(document) is CreditNoteIssued:
-                    notes.append(document)
-        credited = list(credit_marks(tx, notes, stamp))
-        taken = list(series.taken(stamp))
+        if _credits(made):
+            outcomes = [_creditable(tx, outcome, stamp) for outcome in made.outcomes]
+            made = _numbered(current, outcomes, series_of(app, tx))
+        elif made.series.moved(_numbers_in(tx)):
+            made = _numbered(current, made.outcomes, series_of(app, tx))
+        credited = list(credit_marks(tx, made.notes, stamp))
+        taken = list(made.series.taken(stamp))
         opening = [] if current.opened else [_opened(current)]
         tx.append(
-            [to_stored(e) for e in opening] + contracts + invoices
+            [to_stored(e) for e in opening] + made.contracts + made.invoices
             + [to_stored(e) for e in (*credited, *taken)]
         )
-        tx.put_states(states, expected)
+        changed = [
+            (row, outcome.before.version)
+            for outcome, row in zip(made.outcomes, made.rows, strict=True)
+            if row is not None
+        ]
+        tx.put_states([row for row, _ in changed], [version for _, version in changed])
         for event in (*opening, *taken):
             _put(tx, event)
-    current.opened = True
-    for stored in invoices:
-        current.digest.update(stored.state)
-    for event in counted:
-        totals.add(event)
-    return outcomes, afters
+    return made
 
 
 def _creditable(tx: Tx, outcome: Outcome, stamp: Stamp) -> Outcome:
@@ -452,9 +544,9 @@ def credit_marks(
         )
 
 
-def series_of(app: Billing, tx: Tx) -> Series:
-    """The number sequences, as a transaction that holds the append lock sees them."""
-    return Series(_numbers_in(tx), _prefixes(app))
+def series_of(app: Billing, reader: Store | Tx) -> Series:
+    """The number sequences; a transaction that holds the append lock sees the last numbers."""
+    return Series(_numbers_in(reader), _prefixes(app))
 
 
 def _numbers_in(reader: Any) -> Callable[[str, int], Numbers | None]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+from eventsourcing.persistence import StoredEvent
 
 from billing import mandate, numbering, party, publication, run
 from billing.contract import state as contract
 from billing.contract.state import Contract
-from billing.events import Event
+from billing.events import TOPICS, Event
+from billing.events.contract import ContractSigned, TermsAmended
 from billing.identity import contract_id
+from billing.record import from_stored
 from billing.store import StateRow
 
 
@@ -37,6 +40,9 @@ KINDS = {
         ("run", run.apply, run.Run, lambda s: s.name),
     )
 }
+FOLDED = tuple(topic for topic in TOPICS if topic.partition(".")[0] in KINDS)
+"""The topics of the streams that have a current state."""
+
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -71,3 +77,39 @@ def contract_row(id: UUID, state: Contract) -> StateRow:
         0 if parent is None else 1,
         parent,
     )
+
+
+class Folded(NamedTuple):
+    """A stream folded: its state, and the events among it that say which clauses were agreed."""
+
+    kind: Kind
+    id: UUID
+    state: Any
+    agreed: list[ContractSigned | TermsAmended]
+
+    def row(self) -> StateRow:
+        """The state as a row."""
+        return row_of(self.kind, self.id, self.state)
+
+
+def folds(stored: Iterable[StoredEvent]) -> Iterator[Folded]:
+    """The fold of each stream, from events told one stream after another."""
+    folded: Folded | None = None
+    apply: Callable[[Any, Any], Any]
+    number, state = -1, None
+    for one in stored:
+        id: Any = one.originator_id
+        if id.int != number:
+            if folded is not None:
+                yield folded._replace(state=state)
+            kind = kind_of(one.topic)
+            assert kind is not None, one.topic
+            folded = Folded(kind, id, None, [])
+            number, state, apply = id.int, None, kind.apply
+        event = from_stored(one)
+        state = apply(state, event)
+        if isinstance(event, ContractSigned | TermsAmended):
+            assert folded is not None
+            folded.agreed.append(event)
+    if folded is not None:
+        yield folded._replace(state=state)

@@ -89,9 +89,7 @@ def _charges(e: ev.ContractEvent) -> str:
 
 
 def _fees(fees: Iterable[ev.FeeChange]) -> str:
-    changed = ", ".join(
-        f"{f.code} {f.before} → {f.after} €" for f in fees if f.before != f.after
-    )
+    changed = ", ".join(f"{f.code} {f.before} → {f.after} €" for f in fees if f.before != f.after)
     return f" ({changed})" if changed else ""
 
 
@@ -184,8 +182,9 @@ _WORDS: dict[type[Event], Callable[[Any], str]] = {
         f"clauses amended by {e.how}{': ' + e.reason if e.reason else ''}{_fees(e.fees)}"
     ),
     ev.ContractAssigned: lambda e: f"the {e.side} is now {e.to}",
-    ev.MandateAttached: lambda e: f"collected under mandate {e.mandate}" if e.mandate
-    else "no mandate any more",
+    ev.MandateAttached: lambda e: (
+        f"collected under mandate {e.mandate}" if e.mandate else "no mandate any more"
+    ),
     ev.InstallationAccepted: _accepted,
     ev.DepositReceived: lambda e: f"deposit of {e.amount} € received",
     ev.OrderCancelled: lambda e: (

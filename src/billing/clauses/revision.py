@@ -20,7 +20,8 @@ from msgspec import Struct
 
 from billing.dates import add_months, months_between
 from billing.money import plain, rounded, times
-from indices import Comparison
+from indices import Comparison, Reading
+from indices.series import first_day
 
 
 class Rounding(Struct, frozen=True, omit_defaults=True):
@@ -163,3 +164,17 @@ def next_revision(clause: Revision, starts_on: date, revised_on: date) -> date:
     anchor = starts_on if clause.month is None else first_revision(clause, starts_on)
     every = clause.every_months
     return add_months(anchor, (months_between(anchor, revised_on) // every + 1) * every)
+
+
+def variation_warning(base: Reading, current: Reading, every_months: int) -> str | None:
+    """Why an index varies over longer than the time between revisions, if it does.
+
+    "Last known" can jump 13 months in 12; nothing is refused, both periods are shown.
+    """
+    months = months_between(first_day(base.period), first_day(current.period))
+    if months <= every_months:
+        return None
+    return (
+        f"{current.series} varies from {base.period} to {current.period}, {months} months, and the "
+        f"fees are revised every {every_months} (L112-1 CMF [R])"
+    )

@@ -257,13 +257,8 @@ class LazyGroup(click.Group):
             ])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """--json and --debug are understood wherever they stand."""
-        if not ctx.resilient_parsing:
-            end = args.index("--") if "--" in args else len(args)
-            moved = [arg for arg in args[:end] if arg in ("--json", "--debug")]
-            rest = [arg for arg in args[:end] if arg not in ("--json", "--debug")]
-            args = [*moved, *rest, *args[end:]]
-        return super().parse_args(ctx, args)
+        """The options of `billing` are understood wherever they stand."""
+        return super().parse_args(ctx, args if ctx.resilient_parsing else _ours_first(args))
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
         """Runs the command; whatever goes wrong is one sentence and an exit code."""
@@ -276,6 +271,9 @@ class LazyGroup(click.Group):
         try:
             code = super().main(given, *more, **extra)
             sys.stdout.flush()
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(exits.USAGE)
         except click.UsageError as error:
             _end(out, exits.USAGE, _usage(error))
         except click.Abort:
@@ -304,6 +302,27 @@ class LazyGroup(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+ANYWHERE = {"--json": False, "--debug": False, "--database": True, "--forms": True, "--today": True}
+"""Options understood before and after the subcommand, and whether they have a value."""
+
+
+def _ours_first(args: list[str]) -> list[str]:
+    """--json, --database and their like moved before the subcommand, up to a `--`."""
+    ours: list[str] = []
+    rest: list[str] = []
+    waiting = iter(args)
+    for arg in waiting:
+        if arg == "--":
+            rest += [arg, *waiting]
+        elif arg in ANYWHERE:
+            ours += [arg, *([next(waiting, "")] if ANYWHERE[arg] else [])]
+        elif arg.partition("=")[0] in ANYWHERE:
+            ours.append(arg)
+        else:
+            rest.append(arg)
+    return [*ours, *rest]
+
+
 def _end(out: Output, code: int, sentence: str, **details: Any) -> NoReturn:
     if sentence:
         out.fail(exits.MEANING[code][0], sentence, **details)
@@ -312,9 +331,12 @@ def _end(out: Output, code: int, sentence: str, **details: Any) -> NoReturn:
 
 def _usage(error: click.UsageError) -> str:
     told = error.format_message()
+    if isinstance(error, click.NoSuchOption) and error.option_name[1:2].isdigit():
+        told = f"{error.option_name}: no negative number is expected here"
     if error.ctx is None:
         return told
-    return f"{told.rstrip('.')}. `{error.ctx.command_path} --help` says how it is written."
+    stop = "" if told.endswith((".", "?")) else "."
+    return f"{told}{stop} `{error.ctx.command_path} --help` says how it is written."
 
 
 def _imported(target: str) -> click.Command:
@@ -341,12 +363,12 @@ class Day(click.ParamType[date]):
         """The day, or a refusal that shows how it is written."""
         if isinstance(value, date):
             return value
+        if len(value) != len("2024-03-10") or value[4:8:3] != "--":
+            self.fail(f"{value!r}; a day written YYYY-MM-DD was expected", param, ctx)
         try:
-            if len(value) == len("2024-03-10"):
-                return date.fromisoformat(value)
+            return date.fromisoformat(value)
         except ValueError as error:
             self.fail(f"{value!r} is no day ({error})", param, ctx)
-        self.fail(f"{value!r}; a day written YYYY-MM-DD was expected", param, ctx)
 
 
 DAY = Day()

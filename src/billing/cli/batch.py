@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from billing.application.runs import Progress, Report
 
 
-class Month(click.ParamType):
+class Month(click.ParamType[date]):
     """A month written YYYY-MM, as its first day."""
 
     name = "month"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> date:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """The first day of the month, or a refusal that shows how it is written."""
         if isinstance(value, date):
             return value
-        if re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
-            return date.fromisoformat(f"{value}-01")
-        self.fail(f"{value!r}; a month written YYYY-MM was expected", param, ctx)
+        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value, re.ASCII):
+            self.fail(f"{value!r}; a month written YYYY-MM was expected", param, ctx)
+        return date.fromisoformat(f"{value}-01")
 
 
 MONTH = Month()
+PREVIEWED = 1_000
+"""Contracts a dry run holds at once; nobody else waits for it, so a page is small."""
 
 
 @click.command()
@@ -87,7 +87,7 @@ def _run(session: Session, earliest: date, until: date, name: str) -> Report:
     from billing.application import runs
 
     try:
-        with _progress(session, name) as progress:
+        with progress_bar(session, name, "contracts/s") as progress:
             report = runs.run(session.app, earliest, until, name, progress)
     except KeyboardInterrupt:
         raise exits.Failed(
@@ -112,7 +112,7 @@ def _preview(
     from billing.application.preview import planned
 
     app, out = session.app, session.out
-    drafts, report = runs.preview(app, earliest, until, name)
+    drafts, report = runs.preview(app, earliest, until, name, PREVIEWED)
     shown = same = hidden = 0
     for plan in planned(app, drafts, until):
         if changed_only and not plan.changes:
@@ -181,11 +181,12 @@ def summary(report: Report, dry_run: bool = False) -> RenderableType:
     from rich.console import Group
 
     if report.nothing_due:
-        return f"{report.name}: nothing was due."
+        base, again, _ = report.name.partition("#")
+        return f"{base}: nothing {'more ' if again else ''}was due."
     totals = report.totals
     verb = "would bill" if dry_run else "went on and billed" if report.resumed else "billed"
-    told = [f"{totals.invoices} invoices"]
-    told += [f"{totals.credit_notes} credit notes"] if totals.credit_notes else []
+    told = [counted(totals.invoices, "invoice")]
+    told += [counted(totals.credit_notes, "credit note")] if totals.credit_notes else []
     told += [f"{totals.renewed} renewed"] if totals.renewed else []
     told += [f"{totals.revised} revised"] if totals.revised else []
     told += [f"{len(report.set_aside)} set aside"] if report.set_aside else []
@@ -207,6 +208,11 @@ def summary(report: Report, dry_run: bool = False) -> RenderableType:
     return Group(*parts)
 
 
+def counted(number: int, what: str) -> str:
+    """1 invoice, 2 invoices."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def asides(found: Iterable[tuple[str, Any]]) -> RenderableType:
     """What was set aside: the contract, the day, the clause, what waits, why."""
     return table(
@@ -220,28 +226,28 @@ def asides(found: Iterable[tuple[str, Any]]) -> RenderableType:
 
 
 @contextmanager
-def _progress(session: Session, name: str) -> Iterator[Progress | None]:
-    """How far the run is, at which rate, and the time left; on a terminal only."""
+def progress_bar(session: Session, what: str, unit: str) -> Iterator[Progress | None]:
+    """How far it is, at which rate, and the time left; on a terminal only."""
     if not session.out.watched:
         yield None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
+    from rich import progress as rich
 
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeLeft(),
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TextColumn("{task.fields[rate]}"),
+        rich.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None, rate="")
+    from rich.console import Console
+
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None, rate="")
 
         def progress(done: int, total: int) -> None:
-            speed = bar.tasks[task].finished_speed or bar.tasks[task].speed
-            rate = f"{speed:,.0f} contracts/s" if speed else ""
+            speed = bar.tasks[0].speed
+            rate = f"{speed:,.0f} {unit}" if speed else ""
             bar.update(task, completed=done, total=total, rate=rate)
 
         yield progress
@@ -322,7 +328,9 @@ def audit(session: Session) -> None:
 def _audited(wrong: dict[str, list[str]]) -> str:
     told = ["Invoice numbers are unbroken." if not wrong["numbers"] else "Invoice numbers:"]
     told += [f"  {one}" for one in wrong["numbers"]]
-    told.append("Current states are what their events say." if not wrong["states"] else
-                "States that are not what their events say (`billing rebuild` repairs them):")  # fmt: skip
+    if wrong["states"]:
+        told.append("States that are not what their events say (`billing rebuild` repairs them):")
+    else:
+        told.append("Current states are what their events say.")
     told += [f"  {one}" for one in wrong["states"]]
     return "\n".join(told)

@@ -90,6 +90,8 @@ def trouble_of(error: Exception) -> Trouble | None:
     if isinstance(error, Conflict):
         return Trouble(CONFLICT, told, {})
     if isinstance(error, PersistenceError | UnknownEvent):
+        if "not a database" in told:
+            told += " Say another file with --database or DATABASE_URL."
         return Trouble(STORE, told, {})
     return None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from billing.cli import DAY, Session, pass_session
-from billing.cli.output import table
+from billing.cli.output import counted, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -131,7 +131,8 @@ def _page(
         if words.reading:
             said.append(textwrap.fill(f"→ {words.reading}", 96, initial_indent="  ",
                                       subsequent_indent="    "))
-        said += [f"  {line}" for line in _parameters(as_data(one["terms"]))]
+        terms = as_data(one["terms"])
+        said += [f"  {line}" for line in _parameters(terms, _listed(one["clause"], terms))]
     parts: list[RenderableType] = ["\n".join(said)]
     if catalogue and form.catalogue:
         parts.append(table(
@@ -144,6 +145,10 @@ def _page(
             right=("price",),
         ))
     return Group(*parts)
+
+
+def _listed(clause: str, terms: Any) -> str:
+    return clause if isinstance(terms, list) else ""
 
 
 def _parameters(value: Any, name: str = "") -> list[str]:
@@ -186,7 +191,7 @@ def play(session: Session, file: Path, until: date | None, check: bool) -> None:
     if check:
         session.out.say(
             {"file": str(file), "actions": len(life.actions), "later": later},
-            f"{file}: {len(life.actions)} actions, from {life.actions[0].on} to "
+            f"{file}: {counted(len(life.actions), 'action')}, from {life.actions[0].on} to "
             f"{life.actions[-1].on}; nothing is wrong in them as far as the file goes",
         )
         return
@@ -207,5 +212,5 @@ def play(session: Session, file: Path, until: date | None, check: bool) -> None:
     waiting = f"; {later} after {last} wait" if later else ""
     session.out.say(
         {"file": str(file), "played": len(wanted), "events": events, "later": later},
-        f"{len(wanted)} actions played, {events} events recorded{waiting}",
+        f"{counted(len(wanted), 'action')} played, {counted(events, 'event')} recorded{waiting}",
     )

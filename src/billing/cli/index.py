@@ -10,7 +10,7 @@ import click
 
 from billing.cli import DAY, Session, exits, pass_session
 from billing.cli.lifecycle import EVIDENCE, day, record
-from billing.cli.output import table
+from billing.cli.output import counted, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -164,7 +164,7 @@ def import_(
     if found.refused:
         raise exits.Failed(
             exits.BAD_FILE,
-            f"{file}: {len(found.refused)} values cannot be taken; nothing was recorded",
+            f"{file}: {counted(len(found.refused), 'value')} refused; nothing was recorded",
         )
 
 
@@ -193,7 +193,7 @@ def _told(found: Differences, book: IndexBook, recorded: int, dry_run: bool) -> 
     if dry_run:
         last = f"{len(found.new)} new, {len(found.changed)} rectified: nothing recorded (--dry-run)"
     else:
-        last = f"{recorded} values recorded"
+        last = f"{counted(recorded, 'value')} recorded"
     return Group(*parts, f"{last}, {len(found.unchanged)} known already.")
 
 

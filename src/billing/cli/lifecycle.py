@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from billing.cli import DAY, Session, exits, pass_session
-from billing.cli.output import table
+from billing.cli.output import counted, table
 
 if TYPE_CHECKING:
     from billing.events.party import Identity
@@ -28,11 +28,10 @@ KIND = click.Choice(
     ["service", "equipment", "videoconference", "option", "access", "volume", "one_off"]
 )
 WRITTEN = {
-    "item.unit_price": "--price", "unit_price": "--price", "item": "--item",
-    "item.catalogue": "--item", "repair_price": "--price", "repair_quote": "--quote",
-    "supplier_code": "--supplier", "prices": "--price", "net": "--net", "lines": "--line",
+    "item.unit_price": "--price", "item.catalogue": "--item", "item.code": "--code",
+    "terms": "--set", "prices": "--price", "party": "", "to": "", "item": "",
 }
-"""Options whose name is not that of the field."""
+"""How a field of an action is said when no parameter of the command bears its name."""
 
 
 def record(session: Session, /, do: str, *, new: bool = False, **said: Any) -> None:
@@ -46,7 +45,7 @@ def record(session: Session, /, do: str, *, new: bool = False, **said: Any) -> N
         action = action_of({"do": do, **given})
     except BadFile as bad:
         raise click.UsageError(
-            "; ".join(f"{_option(e.key)} {e.value}: {e.expected}" for e in bad.errors),
+            "; ".join(f"{f'{_option(e.key)} {e.value}'.strip()}: {e.expected}" for e in bad.errors),
             click.get_current_context(),
         ) from None
     app = session.new_app if new else session.app
@@ -54,10 +53,20 @@ def record(session: Session, /, do: str, *, new: bool = False, **said: Any) -> N
 
 
 def _option(key: str) -> str:
-    for field in (key, key.partition("[")[0], key.partition(".")[0]):
-        if field in WRITTEN:
-            return WRITTEN[field]
-    return f"--{key.rpartition('.')[2].replace('_', '-')}"
+    """How the field is said on this command line: its option, or its argument."""
+    field, _, rest = key.partition(".")
+    field = field.partition("[")[0]
+    if key in WRITTEN:
+        return WRITTEN[key]
+    if WRITTEN.get(field):
+        return f"{WRITTEN[field]} {rest}"
+    name = (rest if field in WRITTEN else key).partition("[")[0]
+    for param in click.get_current_context().command.params:
+        if param.name == name:
+            return param.opts[0] if isinstance(param, click.Option) else param.make_metavar(
+                click.get_current_context()
+            )
+    return name
 
 
 def day(name: str, about: str, option: str = "--on") -> Callable[[F], F]:
@@ -109,7 +118,7 @@ def sign(session: Session, files: tuple[Path, ...]) -> None:
     app = session.new_app
     folders = tuple(map(str, session.folders))
     failed: list[int] = []
-    for file in files:
+    for file in _parents_first(files):
         action = Sign(path=str(file), folders=folders)
         try:
             told = action.told(app)
@@ -122,12 +131,38 @@ def sign(session: Session, files: tuple[Path, ...]) -> None:
             session.out.fail(trouble.kind, trouble.sentence, **trouble.details)
             failed.append(trouble.code)
             continue
-        tell(app, session.out, action, told)
+        tell(app, session.out, action, told, f"{file}: signed")
     if failed:
         signed = len(files) - len(failed)
         raise exits.Failed(
-            failed[0], f"{signed} of {len(files)} contracts signed" if len(files) > 1 else ""
+            failed[0],
+            f"{signed} of {counted(len(files), 'contract')} signed" if len(files) > 1 else "",
         )
+
+
+def _parents_first(files: Sequence[Path]) -> list[Path]:
+    """The files in their order, but those that follow another one of them after it."""
+    import tomllib
+
+    said: dict[Path, dict[str, Any]] = {}
+    for file in files:
+        try:
+            said[file] = tomllib.loads(file.read_text("utf-8"))
+        except (OSError, ValueError):
+            said[file] = {}  # What is wrong with it is told when its turn comes.
+    by_number = {one.get("number"): file for file, one in said.items()}
+    found: dict[Path, None] = {}
+
+    def take(file: Path, behind: tuple[Path, ...] = ()) -> None:
+        named = said[file].get("parent")
+        parent = by_number.get(named) if named else None
+        if parent is not None and parent != file and parent not in behind:
+            take(parent, (*behind, file))
+        found.setdefault(file)
+
+    for file in files:
+        take(file)
+    return list(found)
 
 
 @click.command()
@@ -867,7 +902,8 @@ def _shown(value: Any) -> str:
 @click.option("--bic", help="Its bank.")
 @click.option("--creditor-identifier", metavar="ICS", help="Who may collect direct debits.")
 @click.option(
-    "--category", type=click.Choice(["professional", "public", "non_professional", "consumer"])
+    "--category", type=click.Choice(["professional", "public", "non_professional", "consumer"]),
+    help="What the law takes it for.",
 )
 @click.option("--invoice-prefix", help="What its invoice numbers begin with.")
 @click.option("--vat-on-debits/--vat-on-collection", default=None, help="When the tax is due.")

@@ -114,6 +114,11 @@ def euros(amount: Decimal | None) -> str:
     return "" if amount is None else f"{amount:.2f} €"
 
 
+def counted(number: int, what: str) -> str:
+    """1 invoice, 2 invoices."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def table(
     title: str,
     columns: Sequence[str],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from billing.application.issued import Debit, Document
 from billing.application.outlook import Coming, Outlook
 from billing.application.words import per, told
 from billing.clauses.vat import VatTotal
+from billing.cli.batch import counted
 from billing.cli.output import euros, table
 from billing.contract.state import Aside
 from billing.dates import Period
@@ -27,14 +28,38 @@ from billing.money import ZERO
 from billing.party import Party
 
 MONEY = ("Net", "Tax", "Gross", "Amount", "Price")
+MANY = 500
+"""Rows from which a table is written in plain columns: rich takes a millisecond a row."""
+
+
+def rows_of(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Iterable[str] = ()
+) -> RenderableType:
+    """A table of as many rows as there may be contracts."""
+    from billing.cli.output import cell_of
+
+    cells = [[cell_of(cell) for cell in row] for row in rows]
+    if len(cells) < MANY:
+        return table(title, columns, cells, right)
+    cells.insert(0, list(columns))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    numbers = [column in set(right) for column in columns]
+    lines = (
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(row, widths, numbers, strict=True)
+        ).rstrip()
+        for row in cells
+    )
+    return "\n".join([title, "", *lines])
 
 
 def listing(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     """Contracts, one a line."""
     if not rows:
         return "No contract."
-    return table(
-        _count(len(rows), "contract"),
+    return rows_of(
+        counted(len(rows), "contract"),
         ("Contract", "Form", "Client", "Status", "Since", "Term", "Next"),
         (
             (
@@ -60,8 +85,8 @@ def asides(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     """Contracts set aside: since when, for which clause, what waits, why."""
     if not rows:
         return "No contract is set aside."
-    return table(
-        f"{_count(len(rows), 'contract')} set aside",
+    return rows_of(
+        f"{counted(len(rows), 'contract')} set aside",
         ("Contract", "Since", "Clause", "Billing", "Why"),
         (
             (
@@ -83,11 +108,7 @@ def held(aside: Aside, waits: Outlook | None) -> str:
     if waits is None or not waits.invoices:
         return "waits"
     net = sum((one.net for one in waits.invoices), ZERO)
-    return f"waits: {_count(len(waits.invoices), 'invoice')}, {euros(net)} net"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return f"waits: {counted(len(waits.invoices), 'invoice')}, {euros(net)} net"
 
 
 # A contract
@@ -210,7 +231,7 @@ def calendar(found: Sequence[Coming], until: date) -> RenderableType:
 
 def _comings(title: str, found: Iterable[Coming], with_contract: bool = True) -> RenderableType:
     columns = ("Day", "", *(("Contract", "Client") if with_contract else ()), "What", "Net")
-    return table(
+    return rows_of(
         title,
         columns,
         (
@@ -271,11 +292,13 @@ def debits(found: Sequence[Debit]) -> RenderableType:
     ]
     total = sum((one.amount for one in found), ZERO)
     if len(rows) > 1:
-        rows.append(("", euros(total), _count(len(found), "debit")))
-    columns = ("Day", "Amount", "Debtor", "IBAN", "Mandate", "Creditor", "Invoice", "Trouble")
+        rows.append(("", euros(total), counted(len(found), "debit")))
+    columns = ["Day", "Amount", "Debtor", "IBAN", "Mandate", "Creditor", "Invoice", "Trouble"]
     if not any(one.trouble for one in found):
-        columns, rows = columns[:-1], [row[:7] for row in rows]
-    return table("Direct debits", columns, rows, right=("Amount",))
+        columns.pop()
+    return rows_of(
+        "Direct debits", columns, (row[: len(columns)] for row in rows), right=("Amount",)
+    )
 
 
 # Invoices
@@ -285,10 +308,10 @@ def documents(shown: Sequence[Document], known: int) -> RenderableType:
     """Invoices and credit notes, one a line."""
     if not shown:
         return "No invoice."
-    title = _count(len(shown), "document")
+    title = counted(len(shown), "document")
     if known > len(shown):
         title = f"The last {len(shown)} of {known} documents"
-    return table(
+    return rows_of(
         title,
         ("Number", "Issued", "Contract", "Client", "Period", "Net", "Gross", "Due", "Debited", ""),
         (
@@ -314,9 +337,7 @@ def documents(shown: Sequence[Document], known: int) -> RenderableType:
     )
 
 
-def document(
-    events: Sequence[Event], party: Callable[[str], Party | None]
-) -> RenderableType:
+def document(events: Sequence[Event], party: Callable[[str], Party | None]) -> RenderableType:
     """An invoice or a credit note as its client reads it, then what happened to it."""
     issued = events[0]
     assert isinstance(issued, InvoiceIssued | CreditNoteIssued)
@@ -422,5 +443,3 @@ def _step(one: Explanation) -> Text:
     if one.recorded != one.found:
         step.append(f" — DOES NOT AGREE: recorded {one.recorded}, found {one.found}", "bold red")
     return step
-
-

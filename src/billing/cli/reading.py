@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +30,7 @@ def list_(
     session: Session, of_form: str | None, client: str | None, status: str | None, set_aside: bool
 ) -> None:
     """List contracts: how they stand today, when they end, what is billed next."""
-    from billing.application.outlook import standing, waiting
+    from billing.application.outlook import needs_someone, standing, waiting
     from billing.cli import pages
 
     app = session.app
@@ -42,7 +41,7 @@ def list_(
             (of_form and contract.form != of_form)
             or (client and contract.client != client)
             or (status and stands.status != status)
-            or (set_aside and contract.aside is None)
+            or (set_aside and not needs_someone(contract))
         ):
             continue
         row = _listed(contract, stands)
@@ -202,5 +201,3 @@ def explain(session: Session, number: str, line: int | None, supplier: str) -> N
     session.out.say(found, page)
     if not found.agrees:
         raise exits.Failed(exits.DIFFERENT, f"{number}: a sum is not the one recorded")
-
-

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from billing.application import words
-from billing.application.actions import Action, Told, action_of
-from billing.application.outlook import Coming, Forecast, forecast, next_dates, parents_of
-from billing.cli.output import Output, euros
+from billing.application.actions import Action, Told
+from billing.application.outlook import Coming, Forecast, forecast, next_dates, parents_of, standing
+from billing.cli.output import Output, counted, euros
 from billing.contract.state import Contract
 from billing.events import Event
 from billing.events import contract as ev
 from billing.events import index as ix
+from billing.events import invoice as iv
 from billing.events import party as pt
 from billing.events import run as rn
+from billing.identity import contract_id
 
 if TYPE_CHECKING:
     from billing.application import Billing
@@ -27,46 +30,46 @@ class Next(NamedTuple):
     invoice: Forecast | None
     stopped: str
     date: Coming | None
+    status: str
 
 
-def record(app: Billing, out: Output, do: str, **said: Any) -> None:
-    """Performs an action and tells what it recorded; what is None was not said.
-
-    Raises BadFile when the values are not what the action takes.
-    """
-    tell(app, out, *performed(app, do, **said))
-
-
-def performed(app: Billing, do: str, **said: Any) -> tuple[Action, Told]:
-    """The action, and what it recorded."""
-    given = {name: one for name, one in said.items() if one not in (None, "", (), [], {})}
-    action = action_of({"do": do, **given})
-    return action, action.told(app)
-
-
-def tell(app: Billing, out: Output, action: Action, told: Told) -> None:
+def tell(app: Billing, out: Output, action: Action, told: Told, title: str = "") -> None:
     """Tells what an action recorded, then what comes next for the contracts it touched."""
-    nexts = [next_of(app, contract) for contract in contracts_of(app, told.events)]
+    contracts = contracts_of(app, told.events)
+    nexts = [next_of(app, contract) for contract in contracts]
+    others = {contract_id(c.number): c.number for c in contracts if c.number != action.about}
     data = {
         "do": action.__struct_config__.tag,
+        "about": action.about,
         "events": told.events,
         "findings": told.findings,
+        "changes": told.changes,
         "next": nexts,
     }
-    out.say(data, lambda: "\n".join(lines(told, nexts) or ["nothing new: it was known already"]))
+
+    def human() -> str:
+        said = lines(told, nexts, others if action.about else {})
+        said = said or ["nothing new: it was known already"]
+        return "\n".join([title, *(f"  {line}" for line in said), ""] if title else said)
+
+    out.say(data, human)
 
 
-def lines(told: Told, nexts: Sequence[Next] = ()) -> list[str]:
-    """The same for people, a line each."""
-    found = [line for event in told.events for line in of_event(event)]
+def lines(
+    told: Told, nexts: Sequence[Next] = (), others: Mapping[UUID, str] | None = None
+) -> list[str]:
+    """The same for people, a line each; events of `others` say of which contract they are."""
+    found = [line for event in told.events for line in of_event(event, others or {})]
+    found += [f"            {change}" for change in told.changes]
     found += [f"warning: {finding}" for finding in told.findings if finding.severity == "warn"]
     return found + [line for one in nexts for line in of_next(one)]
 
 
-def of_event(event: Event) -> Iterator[str]:
+def of_event(event: Event, others: Mapping[UUID, str]) -> Iterator[str]:
     """An event: its day and its words, then each charge it makes due."""
     sentence = _WORDS.get(type(event), words.told)(event)
-    yield f"{words.happened_on(event)}  {sentence}"
+    whose = others.get(event.originator_id)
+    yield f"{words.happened_on(event)}  {f'{whose}: ' if whose else ''}{sentence}"
     if isinstance(event, ev.ContractEvent):
         for charge in event.charges:
             what = f"to credit on {charge.credits}" if charge.credits else "to bill"
@@ -82,7 +85,8 @@ def next_of(app: Billing, contract: Contract) -> Next:
     others = (
         c for c in next_dates(app, contract) if c.what != "invoice" and c.on >= app.today
     )
-    return Next(contract.number, invoice, ahead.stopped, next(others, None))
+    status = standing(contract, app.today).status
+    return Next(contract.number, invoice, ahead.stopped, next(others, None), status)
 
 
 def of_next(one: Next) -> Iterator[str]:
@@ -97,8 +101,10 @@ def of_next(one: Next) -> Iterator[str]:
         )
     elif one.stopped:
         yield f"next: {one.contract} cannot be billed yet: {one.stopped}"
+    elif one.status == "waiting for acceptance":
+        yield f"next: {one.contract} is billed once its installation is accepted (`billing accept`)"
     else:
-        yield f"next: {one.contract} has nothing more to bill as it stands"
+        yield f"next: {one.contract} has nothing more to bill ({one.status})"
     if one.date is not None:
         yield f"then: {one.date.on}  {one.date.told}"
 
@@ -131,10 +137,10 @@ def _mandate_amended(e: pt.MandateAmended) -> str:
 
 
 def _closed(e: rn.BillingRunClosed) -> str:
-    aside = f", {e.set_aside} contracts set aside" if e.set_aside else ""
-    notes = f", {e.credit_notes} credit notes" if e.credit_notes else ""
+    aside = f", {counted(e.set_aside, 'contract')} set aside" if e.set_aside else ""
+    notes = f", {counted(e.credit_notes, 'credit note')}" if e.credit_notes else ""
     total = f"{euros(e.net)} before tax, {euros(e.gross)} with it"
-    return f"{e.invoices} invoices{notes}: {total}{aside}"
+    return f"{counted(e.invoices, 'invoice')}{notes}: {total}{aside}"
 
 
 _WORDS: dict[type[Event], Callable[[Any], str]] = {
@@ -145,6 +151,9 @@ _WORDS: dict[type[Event], Callable[[Any], str]] = {
     ),
     pt.MandateAmended: _mandate_amended,
     pt.MandateRevoked: lambda e: f"mandate revoked on {e.revoked_on}",
+    iv.CreditNoteIssued: lambda e: (
+        f"credit note {e.number} of {euros(e.gross)} on {e.credits}: {e.reason}"
+    ),
     ix.SeriesDeclared: lambda e: (
         f"series {e.series.id}"
         + (f" ended on {e.series.ended}, {e.series.successor} follows it" if e.series.ended else "")

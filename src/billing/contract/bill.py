@@ -53,7 +53,10 @@ class Bill(NamedTuple):
     @property
     def net(self) -> Decimal:
         """The sum of the lines, in euros before tax."""
-        return sum((line.net for line in self.lines), ZERO)
+        net = ZERO
+        for line in self.lines:
+            net += line.net
+        return net
 
 
 class CannotBill(Exception):
@@ -116,9 +119,8 @@ def instalment_lines(
             end = covered.until
         if start < end:
             supplied = start if in_advance else end - DAY  # The last day, as for usage.
-            yield from _fee_lines(
-                covered, Period(start, end), whole, terms, "fee", supplied, book
-            )
+            part = days if start == days.start and end == days.end else Period(start, end)
+            yield from _fee_lines(covered, part, whole, terms, "fee", supplied, book)
 
 
 def caught_up_lines(contract: Contract, terms: Terms, book: IndexBook) -> Iterator[Line]:

@@ -182,12 +182,16 @@ def terminate(
 def _given_back(
     contract: Contract, end: date, refund: bool, history: Sequence[InstalmentBilled]
 ) -> Iterator[Charge]:
-    """Credits: whole for periods that start later; for the running one, if the ground says so."""
+    """Credits: whole for periods that start later; for the running one, if the ground says so.
+
+    In arrears only days served are due: an end told after the bill gives the others back.
+    """
     for event in history:
         if event.period is None or not event.invoice or event.period.end <= end:
             continue
         later = event.period.start >= end
-        if not later and not refund:
+        in_advance = contract.terms_on(event.period.start).schedule.in_advance
+        if not later and not refund and in_advance:
             continue
         unused = Period(max(end, event.period.start), event.period.end)
         for treatment, net in event.nets:

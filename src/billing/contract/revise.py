@@ -16,6 +16,7 @@ from billing.clauses.revision import (
     coefficient,
     ratio_of,
     revised_price,
+    variation_warning,
 )
 from billing.clauses.schedule import billing_period
 from billing.contract.bill import fee_line
@@ -53,7 +54,7 @@ def _revision(
             due_on=day, clause="revision", reason="; ".join(missing),
             held=clause.if_unpublished == "hold",
         )
-    worked_out = _worked_out(clause, comparisons)
+    worked_out, warnings = _worked_out(clause, comparisons)
     fees = new_fees(contract, clause, worked_out, day)
     charges: tuple[Charge, ...] = ()
     if clause.late == "regularise":
@@ -65,13 +66,16 @@ def _revision(
         coefficient=worked_out,
         fees=fees,
         charges=charges,
-        warnings=tuple(_warnings(clause, comparisons)),
+        warnings=warnings,
     )
 
 
 @lru_cache(maxsize=4096)
-def _worked_out(clause: Revision, comparisons: tuple[Comparison, ...]) -> Coefficient:
-    return coefficient(clause, comparisons)
+def _worked_out(
+    clause: Revision, comparisons: tuple[Comparison, ...]
+) -> tuple[Coefficient, tuple[str, ...]]:
+    """The coefficient and what to warn of, the same for all contracts of a form and a day."""
+    return coefficient(clause, comparisons), tuple(_warnings(clause, comparisons))
 
 
 def read(
@@ -171,7 +175,7 @@ def _rounded_lines(
         for c, start, factor in zip(indexed, starts, factors, strict=True)
     ]
     lines = [rounded(amount, 2) for amount in exact]
-    if total and sum(exact):
+    if total and sum(exact, Fraction(0)):
         lines = list(shared_out(rounded(sum(exact, Fraction(0)), 2), [
             rounded(amount, 10) for amount in exact
         ]))
@@ -265,11 +269,8 @@ def _rectification(
 
 
 def _warnings(clause: Revision, comparisons: Sequence[Comparison]) -> Iterator[str]:
-    for comparison in comparisons:
-        base, current = comparison.base.period, comparison.current.period
-        months = (int(current[:4]) - int(base[:4])) * 12 + int(current[5:7]) - int(base[5:7])
-        if clause.base == "rolling" and months > clause.every_months:
-            yield (
-                f"the index moved over {months} months ({base} to {current}) for a revision "
-                f"every {clause.every_months} (L112-1 CMF)"
-            )
+    if clause.base == "rolling":
+        for comparison in comparisons:
+            told = variation_warning(comparison.base, comparison.current, clause.every_months)
+            if told is not None:
+                yield told

@@ -14,7 +14,7 @@ from billing.clauses.renewal import first_term, next_term
 from billing.contract.cover import one_off_charges
 from billing.contract.state import Contract, terms_id
 from billing.dates import NEVER, Period, months_between
-from billing.events.contract import ContractSigned
+from billing.events.contract import Charge, ContractSigned
 from billing.refusal import Refused
 from indices import IndexBook, IndexUnavailable, Reading
 
@@ -36,6 +36,7 @@ class Signing(Struct, frozen=True, kw_only=True):
     items: tuple[Item, ...]
     bases: Mapping[str, Reading] = {}
     category: str = "professional"
+    variant: str = ""
     mandate: str = ""
     parent: str = ""
     purchase_order: str = ""
@@ -53,7 +54,7 @@ def sign(signing: Signing, book: IndexBook, parent: Contract | None = None) -> C
         term = _parents_term(signing, parent)
     for item in signing.items:
         _in_warranty(signing, item)
-    charges = []
+    charges: list[Charge] = []
     for item in signing.items:
         if not item.per_months and item.until is not None and signing.signed_on > item.until:
             continue  # An offer that had ended ("remise jusqu'au 30/12/2016").
@@ -63,6 +64,7 @@ def sign(signing: Signing, book: IndexBook, parent: Contract | None = None) -> C
         number=number,
         form=signing.form,
         form_digest=signing.form_digest,
+        variant=signing.variant,
         supplier=signing.supplier,
         client=signing.client,
         signed_on=signing.signed_on,

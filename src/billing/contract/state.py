@@ -244,7 +244,9 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     def fees_until(self) -> date:
         """The day fees stop at; a period begun in advance stays due unless the end refunds it."""
         end = self.terminated_on
-        return NEVER if end is None or not self.refunds else end
+        if end is None or (not self.refunds and self.terms_on(end).schedule.in_advance):
+            return NEVER
+        return end
 
     def party_on(self, side: str, day: date) -> str:
         """Who stands on that side of the contract on a day; an assignment counts from its own."""
@@ -264,14 +266,15 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     def next_due(self) -> date | None:
         """The next day on which the month's pass has something to do; none when all is done."""
         days: list[date] = []
-        terms = self.terms
-        if self.billable or self.cancelled_on is not None:
+        terms, billable, end = self.terms, self.billable, self.ends_on or NEVER
+        goes_on = self.term is not None and end > self.term.end
+        if self.pending and (billable or self.cancelled_on is not None):
             days += [pending.charge.due_on for pending in self.pending]
-        if self.billable:
+        if billable:
             limit = self.limit
             if (instalment := self.next_instalment()) is not None:
                 days.append(instalment.day)
-            elif not self.goes_on and any(c.owed_from is not None for c in self.items):
+            elif not goes_on and any(c.owed_from is not None for c in self.items):
                 days.append(limit)
             if self.next_revision_on is not None and not self.revision_waiting \
                     and self.next_revision_on < limit:
@@ -279,7 +282,7 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
             if terms.cover.catch_up == "at_once":
                 days += [c.since for c in self.items if c.owed_from is not None]
         if self.cancelled_on is None:
-            if self.goes_on:
+            if goes_on:
                 days.append(self.whole_term.end)
             if terms.cover.warranty_kinds:
                 days += [
@@ -288,7 +291,7 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
                     if c.until is None
                     and c.item.warranty_until is not None
                     and c.item.kind in terms.cover.warranty_kinds
-                    and c.item.warranty_until + DAY < (self.ends_on or NEVER)
+                    and c.item.warranty_until + DAY < end
                 ]
             if terms.overrun is not None and self.clocks:
                 days += [
@@ -296,10 +299,11 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
                     for c in self.clocks
                     if c.clock == "overrun"
                     and c.allowed_from is not None
-                    and c.allowed_from < (self.ends_on or NEVER)
+                    and c.allowed_from < end
                     and not self.blocked
                 ]
-        days += [exchange.return_by + DAY for exchange in self.exchanges]
+        if self.exchanges:
+            days += [exchange.return_by + DAY for exchange in self.exchanges]
         return min(days, default=None)
 
     def next_instalment(self) -> Instalment | None:

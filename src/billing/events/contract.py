@@ -85,6 +85,7 @@ class ContractSigned(ContractEvent, frozen=True, kw_only=True, omit_defaults=Tru
     number: str
     form: str
     form_digest: str
+    variant: str = ""
     supplier: str
     client: str
     signed_on: date
@@ -484,4 +485,3 @@ class ContractSetAside(ContractEvent, frozen=True, kw_only=True, omit_defaults=T
     clause: str
     reason: str
     held: bool
-    run: str = ""

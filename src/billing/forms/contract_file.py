@@ -164,6 +164,7 @@ class ContractFile(Struct, frozen=True, kw_only=True):
             number=self.number,
             form=self.form.name,
             form_digest=self.form.digest,
+            variant=self.variant,
             supplier=self.supplier.code,
             client=self.client.code,
             signed_on=self.signed_on,

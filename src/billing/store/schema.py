@@ -131,6 +131,7 @@ STATE = ", ".join(StateRow._fields)
 
 
 def states_query(
+    columns: str,
     mark: str,
     conditions: Sequence[str],
     values: Sequence[Any],
@@ -147,30 +148,30 @@ def states_query(
         where.append(f"(next_due, rank, name) > ({mark}, {mark}, {mark})")
         given.extend(after)
     order = "name" if due_before is None else "next_due, rank, name"
-    query = f"SELECT {STATE} FROM states WHERE {' AND '.join(where)} ORDER BY {order}"
+    query = f"SELECT {columns} FROM states WHERE {' AND '.join(where)} ORDER BY {order}"
     if limit is not None:
         query += f" LIMIT {mark}"
         given.append(limit)
     return query, given
 
 
-_new = object.__new__
-_set_int = vars(UUID)["int"].__set__
-_set_safe = vars(UUID)["is_safe"].__set__
-_unknown = SafeUUID.unknown
+new = object.__new__
+set_int = vars(UUID)["int"].__set__
+set_safe = vars(UUID)["is_safe"].__set__
+UNKNOWN = SafeUUID.unknown
 
 
 def stream_id(raw: bytes) -> UUID:
     """`UUID(bytes=raw)`, in a third of the time."""
-    made = _new(UUID)
-    _set_int(made, int.from_bytes(raw, "big"))
-    _set_safe(made, _unknown)
+    made = new(UUID)
+    set_int(made, int.from_bytes(raw, "big"))
+    set_safe(made, UNKNOWN)
     return made
 
 
 def stored_event(originator_id: UUID, version: int, topic: str, state: bytes) -> StoredEvent:
     """A `StoredEvent`, in half the time: its `__init__` sets frozen fields one by one."""
-    made = _new(StoredEvent)
+    made = new(StoredEvent)
     fields = made.__dict__
     fields["originator_id"] = originator_id
     fields["originator_version"] = version

@@ -99,6 +99,25 @@ class SQLite:
             for position, id, version, topic, state in found
         )
 
+    def stream_page(
+        self, connection: Connection, after: tuple[UUID, int], topics: Sequence[str], limit: int
+    ) -> Iterator[StoredEvent]:
+        found = (
+            _driver(connection)
+            .execute(
+                "SELECT originator_id, originator_version, topic, state FROM events"
+                " WHERE (originator_id, originator_version) > (?, ?)"
+                f" AND topic IN ({_marks(topics)})"
+                " ORDER BY originator_id, originator_version LIMIT ?",
+                (after[0].bytes, after[1], *topics, limit),
+            )
+            .fetchall()
+        )
+        return (
+            stored_event(stream_id(id), version, topic, state)
+            for id, version, topic, state in found
+        )
+
     def streams(self, connection: Connection, ids: Sequence[UUID]) -> Iterator[StoredEvent]:
         known = {id.bytes: id for id in ids}
         query = (
@@ -127,7 +146,7 @@ class SQLite:
             values += wanted if column == "name" else [id.bytes for id in wanted]
         day = due_before and due_before.isoformat()
         key = after and (after[0].isoformat(), *after[1:])
-        query, values = states_query("?", conditions, values, day, key, limit)
+        query, values = states_query(STATE, "?", conditions, values, day, key, limit)
         return [
             StateRow(
                 stream_id(id),
@@ -155,8 +174,8 @@ class SQLite:
         return (
             _driver(connection)
             .executemany(
-                "UPDATE states SET kind = ?2, name = ?3, version = ?4, body = ?5, next_due = ?6,"
-                " rank = ?7, parent = ?8 WHERE id = ?1 AND version = ?9",
+                "UPDATE states SET version = ?4, body = ?5, next_due = ?6, rank = ?7, parent = ?8"
+                " WHERE id = ?1 AND version = ?9",
                 ((*_cells(row), version) for row, version in zip(rows, expected, strict=True)),
             )
             .rowcount
@@ -165,9 +184,8 @@ class SQLite:
     def upsert_states(self, connection: Connection, rows: Sequence[StateRow]) -> None:
         _driver(connection).executemany(
             f"INSERT INTO states ({STATE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, name = excluded.name,"
-            " version = excluded.version, body = excluded.body, next_due = excluded.next_due,"
-            " rank = excluded.rank, parent = excluded.parent",
+            " ON CONFLICT (id) DO UPDATE SET version = excluded.version, body = excluded.body,"
+            " next_due = excluded.next_due, rank = excluded.rank, parent = excluded.parent",
             map(_cells, rows),
         )
 

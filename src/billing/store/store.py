@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice, product
+from itertools import chain, islice, product
 from operator import attrgetter
 from threading import Event, RLock
 from typing import Any, Protocol
@@ -61,6 +61,9 @@ class Database(Protocol):
     def log_page(
         self, connection: Connection, start: int, stop: int, topics: Sequence[str]
     ) -> Iterator[tuple[int, StoredEvent]]: ...
+    def stream_page(
+        self, connection: Connection, after: tuple[UUID, int], topics: Sequence[str], limit: int
+    ) -> Iterator[StoredEvent]: ...
     def streams(self, connection: Connection, ids: Sequence[UUID]) -> Iterator[StoredEvent]: ...
     def states(
         self,
@@ -107,23 +110,23 @@ class Reading:
         stays flat and no connection waits while the caller works. A page is a range of
         positions, which no planner can take for the whole table.
         """
+        return islice(chain.from_iterable(self._pages(start, stop, limit, topics or ())), limit)
+
+    def _pages(
+        self, start: int, stop: int | None, limit: int | None, topics: Sequence[str]
+    ) -> Iterator[Iterator[tuple[int, StoredEvent]]]:
         with self._connection() as connection:
             end = _last_position(connection)
         end = end if stop is None else min(stop, end)
         if limit is not None and not topics:
             end = min(end, start + limit - 1)
-        yield from islice(self._pages(start, end, topics or ()), limit)
-
-    def _pages(
-        self, start: int, end: int, topics: Sequence[str]
-    ) -> Iterator[tuple[int, StoredEvent]]:
         for first in range(start, end + 1, PAGE):
             last = min(end, first + PAGE - 1)
             with self._connection() as connection:
                 page = self._database.log_page(connection, first, last, topics)
             # The bytes are here, the objects not yet: made one by one as they are taken, they
             # die young, and the garbage collector, which took 40 % of the time, never wakes.
-            yield from page
+            yield page
 
     def read_events(self, ids: Iterable[UUID]) -> Iterator[StoredEvent]:
         """All events of these streams, by stream and version."""
@@ -131,6 +134,23 @@ class Reading:
             with self._connection() as connection:
                 found = self._database.streams(connection, chunk)
             yield from found
+
+    def read_by_stream(self, topics: Sequence[str]) -> Iterator[StoredEvent]:
+        """All events of these topics, one stream after another, each by version.
+
+        What folds a stream at a time keeps one state in memory, however long the log.
+        """
+        after = (UUID(int=0), 0)
+        while True:
+            with self._connection() as connection:
+                page = self._database.stream_page(connection, after, topics, PAGE)
+            count, event = 0, None
+            for count, event in enumerate(page, 1):
+                yield event
+            if event is None or count < PAGE:
+                return
+            assert isinstance(event.originator_id, UUID)
+            after = (event.originator_id, event.originator_version)
 
     def read_stream(
         self,
@@ -252,6 +272,7 @@ class Tx(Reading):
 
         `expected` tells, row by row, the version the row must have had, 0 where there must be
         none; any other is a `Conflict`. Without it the rows are written over whatever is there.
+        An aggregate keeps the kind and the name of its first row.
         """
         if not rows:
             return

@@ -1,0 +1,3 @@
+from tests.played import copied, played
+
+__all__ = ["copied", "played"]
