@@ -7,7 +7,6 @@ import statistics
 import subprocess
 import sys
 import time
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import click
@@ -105,10 +104,19 @@ def test_options_of_billing_are_understood_after_the_subcommand_too(desk: Desk):
     assert json.loads(result.stdout)["events"][-1]["event"] == "contract.signed"
 
 
-def test_another_package_adds_a_command_by_an_entry_point(monkeypatch: pytest.MonkeyPatch):
-    entry = EntryPoint("receivables", "tests.cli.plugged:receivables", package.GROUP)
-    monkeypatch.setattr(package, "_plugged", lambda: {"receivables": entry})
-    assert "receivables  " in CliRunner().invoke(cli, ["--help"]).stdout
+def test_another_package_adds_a_command_by_an_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    installed = tmp_path / "projections-1.0.dist-info"
+    installed.mkdir()
+    installed.joinpath("entry_points.txt").write_text(
+        "[console_scripts]\nother = other:main\n\n"
+        f"[{package.GROUP}]\nreceivables = tests.cli.plugged:receivables\n\n[more]\nx = y:z\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    shown = CliRunner().invoke(cli, ["--help"]).stdout
+    assert "receivables       From tests.cli.plugged." in shown
+    assert "other " not in shown.partition("More:")[2].partition("Exit codes:")[0]
     assert CliRunner().invoke(cli, ["receivables"]).stdout == "nothing is owed\n"
 
 

@@ -8,7 +8,6 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,7 @@ from tests.cli.running import ALLIANCE, INTEGRAL, NUMBER, PIXEL, Desk, in_a_proc
 
 @pytest.fixture
 def plugged(monkeypatch: pytest.MonkeyPatch) -> None:
-    entries = {
-        name: EntryPoint(name, f"tests.cli.plugged:{name}", package.GROUP)
-        for name in ("broken", "stopped", "second")
-    }
+    entries = {name: f"tests.cli.plugged:{name}" for name in ("broken", "stopped", "second")}
     monkeypatch.setattr(package, "_plugged", lambda: entries)
 
 

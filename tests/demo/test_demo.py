@@ -93,6 +93,14 @@ def test_without_a_database_on_the_command_line_it_is_demo_db(tmp_path, monkeypa
     assert [path.name for path in tmp_path.iterdir()] == ["demo.db"]
 
 
+def test_on_postgresql_it_comes_to_the_same_record(played, postgres):
+    app = Billing({"DATABASE_URL": postgres.new_database()})
+    story.play(app, story.story(), 0)
+    stored = [(position, one.state) for position, one in app.store.read_log()]
+    app.close()
+    assert stored == played.log()
+
+
 def test_every_run_done_again_is_the_same_and_numbers_are_unbroken(played):
     app = played.app()
     for row in app.store.states("run"):

@@ -17,14 +17,14 @@ SIGNED = story.FOLDER / "contracts"
 def signed(name, on):
     """One contract of the demo, just signed."""
     app = Billing({"DATABASE_URL": "sqlite://"})
-    app.clock = lambda: story._at(on)
+    app.clock = lambda: story.at(on)
     action_of({"do": "sign", "path": str(SIGNED / name)}).perform(app)
     return app
 
 
 def bill(app, month):
     first, end = month_days(date.fromisoformat(f"{month}-01"))
-    app.clock = lambda: story._at(first)
+    app.clock = lambda: story.at(first)
     return runs.run(app, first, end, month)
 
 
@@ -53,7 +53,7 @@ def test_a_quote_is_due_sixty_days_before_the_last_day(played):
     # 2024-12-31 − 60 days
     assert coming(app, "PT-2024-001")["quote"] == date(2024, 11, 1)
     bill(app, "2024-01")
-    app.clock = lambda: story._at(date(2024, 11, 1))
+    app.clock = lambda: story.at(date(2024, 11, 1))
     action_of({"do": "offer", "contract": "PT-2024-001"}).perform(app)
     assert "quote" not in coming(app, "PT-2024-001")
 
@@ -104,7 +104,7 @@ def test_a_letter_opens_a_day_and_a_suspension_shows():
 
 def test_warranties_and_exchanges_have_their_days():
     app = signed("si-contact-2024-031.toml", date(2024, 3, 15))
-    app.clock = lambda: story._at(date(2025, 11, 12))
+    app.clock = lambda: story.at(date(2025, 11, 12))
     action_of(
         {"do": "ship-replacement", "contract": "SC-2024-031", "code": "VISIO-ALPILLES"}
     ).perform(app)
@@ -115,7 +115,7 @@ def test_warranties_and_exchanges_have_their_days():
 
 def test_a_linked_contract_is_forecast_past_its_parents_renewal():
     app = signed("pixel-tech-2024-001.toml", date(2023, 12, 11))
-    app.clock = lambda: story._at(date(2024, 2, 19))
+    app.clock = lambda: story.at(date(2024, 2, 19))
     for name in ("chronotech-sauvegarde-2024-017.toml", "chronotech-2024-018.toml"):
         action_of({"do": "sign", "path": str(SIGNED / name),
                    "folders": [str(story.FOLDER / "forms")]}).perform(app)  # fmt: skip

@@ -20,7 +20,7 @@ def until(month):
     stop = next(rank for rank, step in enumerate(told.steps)
                 if step.action == Run(month=month))  # fmt: skip
     story.play(app, told._replace(steps=told.steps[:stop]), 0)
-    app.clock = lambda: story._at(told.steps[stop].on)
+    app.clock = lambda: story.at(told.steps[stop].on)
     return app
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from billing.application.core import Billing
-from billing.dates import NEVER, Period
+from billing.dates import Period
 from billing.events import Event
 from billing.events.contract import ContractAssigned, ContractSigned, InstalmentBilled
 from billing.events.invoice import (
@@ -217,5 +217,3 @@ def _folded(events: Iterable[Event]) -> dict[UUID, Document]:
             found[id] = replace(found[id], withheld=ZERO)
     return found
 
-
-EVER = Period(date.min, NEVER)

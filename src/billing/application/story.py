@@ -92,7 +92,7 @@ def play(
     clock, user = app.clock, app.user
     try:
         for rank, step in _left(told, after):
-            app.clock = lambda day=step.on: _at(day)  # type: ignore[misc]
+            app.clock = lambda day=step.on: at(day)  # type: ignore[misc]
             app.user = f"demo, step {rank} ({told.digest})"
             step.action.perform(app)
             if progress is not None:
@@ -107,10 +107,11 @@ def _left(told: Story, after: int) -> Iterator[tuple[int, Step]]:
             yield rank, step
 
 
-def _at(day: date) -> datetime:
+def at(day: date) -> datetime:
+    """Nine o'clock in Paris on that day."""
     return datetime.combine(day, time(9), PARIS).astimezone(UTC)
 
 
 def tell_from(app: Billing) -> None:
     """Sets the clock to the day the story is told from."""
-    app.clock = lambda: _at(TODAY)
+    app.clock = lambda: at(TODAY)

@@ -34,8 +34,6 @@ from billing.cli import exits
 from billing.cli.output import Output
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from billing.application import Billing
 
 DEFAULT_DATABASE = "sqlite:///billing.db"
@@ -210,12 +208,8 @@ class LazyGroup(click.Group):
         for section in SECTIONS.values():
             if cmd_name in section:
                 return _imported(section[cmd_name].target)
-        entry = _plugged().get(cmd_name)
-        if entry is None:
-            return None
-        command = entry.load()
-        assert isinstance(command, click.Command), f"{entry.value} is not a click command"
-        return command
+        target = _plugged().get(cmd_name)
+        return None if target is None else _imported(target)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -239,8 +233,10 @@ class LazyGroup(click.Group):
             for title, section in SECTIONS.items()
         }
         own = {name for section in SECTIONS.values() for name in section}
-        more = [(name, f"From {e.value.partition(':')[0]}.") for name, e in _plugged().items()
-                if name not in own]
+        more = [
+            (name, f"From {target.partition(':')[0]}.")
+            for name, target in _plugged().items() if name not in own
+        ]
         if more:
             sections["More"] = more
         width = max(len(name) for rows in sections.values() for name, _ in rows)
@@ -346,10 +342,22 @@ def _imported(target: str) -> click.Command:
     return command
 
 
-def _plugged() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points
+def _plugged() -> dict[str, str]:
+    """Where the subcommands of other packages are written, by name: their entry points.
 
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+    Read here because importlib.metadata takes 30 ms, a third of the whole help.
+    """
+    found: dict[str, str] = {}
+    for folder in dict.fromkeys(sys.path):
+        for path in sorted(Path(folder or ".").glob("*-info/entry_points.txt")):
+            group = ""
+            for line in path.read_text("utf-8", errors="replace").splitlines():
+                name, equals, target = (part.strip() for part in line.partition("="))
+                if line.startswith("["):
+                    group = line.strip("[] ")
+                elif equals and group == GROUP:
+                    found.setdefault(name, target.partition("[")[0].strip())
+    return found
 
 
 class Day(click.ParamType[date]):

@@ -279,9 +279,9 @@ def _verified(found: Verification) -> RenderableType:
     told = [
         f"{found.run}: opened {found.opened_at:%Y-%m-%d %H:%M} UTC by {found.opened_by}{engine}"
         + ("." if found.closed else "; it is not finished: give `billing run` again."),
-        f"{found.events} events of {found.contracts} contracts and {found.invoices} invoices "
-        f"done again: {euros(found.net)} net, {euros(found.gross)} gross, "
-        f"{found.set_aside} set aside.",
+        f"{counted(found.events, 'event')} of {counted(found.contracts, 'contract')} and "
+        f"{counted(found.invoices, 'invoice')} done again: {euros(found.net)} net, "
+        f"{euros(found.gross)} gross, {found.set_aside} set aside.",
     ]
     if found.digest_recorded:
         told.append(f"Digest of the invoices: {found.digest_found}")

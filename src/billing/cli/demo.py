@@ -1,4 +1,4 @@
-"""The demo: five contracts and their lives, billed month by month, in a database of its own."""
+"""The demo: contracts of the five forms and their lives, billed month by month, on its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHOWN = 8
 @pass_session
 @click.pass_context
 def demo(context: click.Context, session: Session) -> None:
-    """Play five contracts over their lives, a run a month to November 2026, and show what came.
+    """Play eight contracts of the five forms, a run a month to November 2026; show what came.
 
     In demo.db, unless --database is on the command line. Given again it plays nothing twice: it
     verifies what is there and shows it; one that was stopped goes on.
