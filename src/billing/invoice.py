@@ -48,12 +48,17 @@ def apply(invoice: Invoice | None, event: Event) -> Invoice:
     assert invoice is not None
     if isinstance(event, InvoiceReceived):
         return replace(
-            invoice, version=version, received_on=event.received_on, due_on=event.due_on,
+            invoice,
+            version=version,
+            received_on=event.received_on,
+            due_on=event.due_on,
             collected_on=event.collected_on,
         )
     if isinstance(event, InvoiceCredited):
         return replace(
-            invoice, version=version, credited=invoice.credited + event.gross,
+            invoice,
+            version=version,
+            credited=invoice.credited + event.gross,
             credited_net=invoice.credited_net + event.net,
         )
     if isinstance(event, RetentionWithheld):

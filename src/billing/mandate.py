@@ -32,8 +32,16 @@ def apply(mandate: Mandate | None, event: Event) -> Mandate:
     """The mandate after one more event."""
     if isinstance(event, MandateSigned):
         return Mandate(
-            event.reference, event.originator_version, event.creditor, event.creditor_identifier,
-            event.debtor, event.iban, event.bic, event.scheme, event.recurrent, event.signed_on,
+            event.reference,
+            event.originator_version,
+            event.creditor,
+            event.creditor_identifier,
+            event.debtor,
+            event.iban,
+            event.bic,
+            event.scheme,
+            event.recurrent,
+            event.signed_on,
         )
     assert mandate is not None
     if isinstance(event, MandateRevoked):

@@ -68,11 +68,11 @@ def decide(
     after = contract
     aside: ContractSetAside | None = None
     try:
-        for step in _steps(parent, book):
+        for step in _STEPS:
             late = True
             while late:  # Several revisions may have waited for the same index.
                 late = False
-                for decision in step(after, day):
+                for decision in step(after, day, parent, book):
                     if isinstance(decision, ContractSetAside):
                         aside = decision
                         continue
@@ -102,12 +102,12 @@ def decide(
     return Outcome(id, contract, after, day, tuple(events), bills, aside)
 
 
-def _steps(
-    parent: Contract | None, book: IndexBook
-) -> Iterator[Callable[[Contract, date], Iterable[ContractEvent]]]:
-    yield lambda contract, day: renew.due(contract, day, parent)
-    yield cover.due
-    yield lambda contract, day: revise.due(contract, day, book)
+_Step = Callable[[Contract, date, Contract | None, IndexBook], Iterable[ContractEvent]]
+_STEPS: tuple[_Step, ...] = (
+    lambda contract, day, parent, book: renew.due(contract, day, parent),
+    lambda contract, day, parent, book: cover.due(contract, day),
+    lambda contract, day, parent, book: revise.due(contract, day, book),
+)
 
 
 def set_aside(outcome: Outcome, clause: str, reason: str, stamp: Stamp) -> Outcome:

@@ -31,13 +31,19 @@ def apply(published: Published | None, event: Event) -> Published:
     if isinstance(event, IndexPublished | IndexCorrected):
         before = published or Published(event.series, 0)
         return Published(
-            before.name, event.originator_version, before.series,
-            before.observations + event.observations, before.links,
+            before.name,
+            event.originator_version,
+            before.series,
+            before.observations + event.observations,
+            before.links,
         )
     assert isinstance(event, SeriesReplaced), event
     before = published or Published(event.series, 0)
     return Published(
-        before.name, event.originator_version, before.series, before.observations,
+        before.name,
+        event.originator_version,
+        before.series,
+        before.observations,
         (*before.links, event.link),
     )
 

@@ -29,10 +29,17 @@ def apply(run: Run | None, event: Event) -> Run:
     """The run after one more event."""
     if isinstance(event, BillingRunOpened):
         return Run(
-            event.run, event.originator_version, event.earliest, event.until, event.log_position,
-            event.engine, event.recorded_at, event.recorded_by,
+            event.run,
+            event.originator_version,
+            event.earliest,
+            event.until,
+            event.log_position,
+            event.engine,
+            event.recorded_at,
+            event.recorded_by,
         )
-    assert run is not None and isinstance(event, BillingRunClosed), event
+    assert run is not None, event
+    assert isinstance(event, BillingRunClosed), event
     return replace(run, version=event.originator_version, closed=event)
 
 

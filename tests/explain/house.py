@@ -67,7 +67,7 @@ class House:
         """The first event of that kind with these fields, and its place in the log."""
         return next(
             (position, event)
-            for position, event in self.app.log()
+            for position, event in self.app.recorded()
             if isinstance(event, kind)
             and all(getattr(event, name) == value for name, value in fields.items())
         )
@@ -116,7 +116,7 @@ class House:
 
     def documents(self) -> Iterator[InvoiceIssued | CreditNoteIssued]:
         """Everything issued, in the order of the log."""
-        for _, event in self.app.log():
+        for _, event in self.app.recorded():
             if isinstance(event, InvoiceIssued | CreditNoteIssued):
                 yield event
 

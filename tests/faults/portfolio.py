@@ -90,7 +90,7 @@ def until_some_are_billed(app: Billing, fewer_than: int) -> int:
 def documents(app: Billing) -> list[InvoiceIssued | CreditNoteIssued]:
     """All invoices and credit notes, in the order of the log."""
     topics = ["invoice.issued", "invoice.credit_note_issued"]
-    return [event for _, event in app.log(topics=topics)]  # type: ignore[misc]
+    return [event for _, event in app.recorded(topics=topics)]  # type: ignore[misc]
 
 
 def _main(url: str, chunk: int, pause: float) -> None:

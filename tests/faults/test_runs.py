@@ -40,7 +40,7 @@ def whole(app, contracts=CONTRACTS):
 
 
 def closings(app):
-    return [event for _, event in app.log(topics=["run.closed"])]
+    return [event for _, event in app.recorded(topics=["run.closed"])]
 
 
 def test_a_run_killed_in_the_middle_is_run_again_and_bills_each_contract_once(url):

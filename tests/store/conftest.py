@@ -11,7 +11,6 @@ from billing.store import Store
 from tests.postgres import Server
 
 
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database that several processes can open."""

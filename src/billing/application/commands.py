@@ -64,17 +64,18 @@ def sign_contract(app: Billing, file: ContractFile, by: str = "") -> Signed:
     parent = None
     if file.parent:
         if app.store.state("contract", file.parent) is None:
-            raise Refused(
-                f"{file.path}: parent: no contract {file.parent}; sign that one first"
-            )
+            raise Refused(f"{file.path}: parent: no contract {file.parent}; sign that one first")
         parent = app.contract(file.parent)
     signing = file.signing(parent.terms if parent else None)
     book = app.book()
     findings = tuple(review(signing, book, file.form, file.variant))
     if refused := [finding for finding in findings if finding.severity == "refuse"]:
-        raise Refused("\n".join(
-            f"{file.path}: {found.clause}: {found.message} ({found.source})" for found in refused
-        ))
+        raise Refused(
+            "\n".join(
+                f"{file.path}: {found.clause}: {found.message} ({found.source})"
+                for found in refused
+            )
+        )
     events: list[Event] = []
     for side, identity in (("supplier", file.supplier), ("client", file.client)):
         events += _party_events(app, identity, f"{file.path}: {side}", by)
@@ -136,9 +137,9 @@ def amend_party(app: Billing, identity: Identity, by: str = "") -> list[Event]:
         raise Refused(f"no party {identity.code}")
     if known.identity == identity:
         raise Refused(f"party {identity.code} is already so")
-    events: list[Event] = list(app.stamp(
-        [PartyAmended(party=identity)], stream("party", identity.code), known.version, by
-    ))
+    events: list[Event] = list(
+        app.stamp([PartyAmended(party=identity)], stream("party", identity.code), known.version, by)
+    )
     app.save(*events)
     return events
 
@@ -146,15 +147,15 @@ def amend_party(app: Billing, identity: Identity, by: str = "") -> list[Event]:
 # Mandates
 
 
-def record_mandate(
-    app: Billing, number: str, signed: MandateSigned, by: str = ""
-) -> list[Event]:
+def record_mandate(app: Billing, number: str, signed: MandateSigned, by: str = "") -> list[Event]:
     """A mandate is signed for a contract, which is collected under it from then on."""
     contract = app.contract(number)
     events = _mandate_events(app, signed, number, by)
     events += app.stamp(
         change.attach_mandate(contract, signed.reference, signed.signed_on),
-        contract_id(number), contract.version, by,
+        contract_id(number),
+        contract.version,
+        by,
     )
     app.save(*events)
     return events
@@ -171,10 +172,14 @@ def amend_mandate(
         raise Refused(f"mandate {reference} was signed on {mandate.signed_on}, after {on}")
     if not iban:
         raise Refused(f"mandate {reference}: say the new IBAN")
-    events: list[Event] = list(app.stamp(
-        [MandateAmended(amended_on=on, iban=iban, bic=bic)],
-        stream("mandate", reference), mandate.version, by,
-    ))
+    events: list[Event] = list(
+        app.stamp(
+            [MandateAmended(amended_on=on, iban=iban, bic=bic)],
+            stream("mandate", reference),
+            mandate.version,
+            by,
+        )
+    )
     app.save(*events)
     return events
 
@@ -182,14 +187,16 @@ def amend_mandate(
 def revoke_mandate(app: Billing, reference: str, on: date, by: str = "") -> list[Event]:
     """The mandate is withdrawn; the contracts that used it have none any more."""
     mandate = _mandate(app, reference)
-    events: list[Event] = list(app.stamp(
-        [mandates.revoke(mandate, on)], stream("mandate", reference), mandate.version, by
-    ))
+    events: list[Event] = list(
+        app.stamp([mandates.revoke(mandate, on)], stream("mandate", reference), mandate.version, by)
+    )
     for contract in app.contracts():
         if contract.mandate == reference:
             events += app.stamp(
                 change.attach_mandate(contract, "", on),
-                contract_id(contract.number), contract.version, by,
+                contract_id(contract.number),
+                contract.version,
+                by,
             )
     app.save(*events)
     return events
@@ -300,7 +307,9 @@ def assign(
     events: list[Event] = _party_events(app, to, f"{number}: {side}", by)
     events += app.stamp(
         change.assign(contract, side, to.code, on, informed_on),
-        contract_id(number), contract.version, by,
+        contract_id(number),
+        contract.version,
+        by,
     )
     if side == "supplier" and contract.mandate:
         mandate = _mandate(app, contract.mandate)
@@ -310,10 +319,14 @@ def assign(
                 f"under mandate {contract.mandate}"
             )
         events += app.stamp(
-            [MandateAmended(
-                amended_on=on, creditor=to.code, creditor_identifier=to.creditor_identifier
-            )],
-            stream("mandate", contract.mandate), mandate.version, by,
+            [
+                MandateAmended(
+                    amended_on=on, creditor=to.code, creditor_identifier=to.creditor_identifier
+                )
+            ],
+            stream("mandate", contract.mandate),
+            mandate.version,
+            by,
         )
     app.save(*events)
     return events
@@ -356,8 +369,17 @@ def issue_credit_note(
         tx.lock()
         series = runs.series_of(app, tx)
         note = credit_note(
-            issued.supplier, issued.client, issued.contract, 0, number, chosen, reason,
-            issued.purchase_order, series, day, stamp,
+            issued.supplier,
+            issued.client,
+            issued.contract,
+            0,
+            number,
+            chosen,
+            reason,
+            issued.purchase_order,
+            series,
+            day,
+            stamp,
         )
         marks = list(runs.credit_marks(tx, [note], stamp))
         app.write_in(tx, [note, *marks, *series.taken(stamp)])
@@ -384,8 +406,13 @@ def _credited_lines(
         bases[key] = bases.get(key, ZERO) + line.net
     return tuple(
         Line(
-            kind="credit", code="AVOIR", label=f"Avoir partiel sur {number}", net=share,
-            vat_rate=rate, vat_category=category, vat_reason=vat_reason,
+            kind="credit",
+            code="AVOIR",
+            label=f"Avoir partiel sur {number}",
+            net=share,
+            vat_rate=rate,
+            vat_category=category,
+            vat_reason=vat_reason,
         )
         for (rate, category, vat_reason), share in zip(
             bases, shared_out(net, bases.values()), strict=True
@@ -422,9 +449,7 @@ def withhold(
     return _on_invoice(app, invoice, decisions, by)
 
 
-def release(
-    app: Billing, number: str, on: date, supplier: str = "", by: str = ""
-) -> list[Event]:
+def release(app: Billing, number: str, on: date, supplier: str = "", by: str = "") -> list[Event]:
     """The reserves are lifted."""
     invoice = app.invoice(number, supplier)
     return _on_invoice(app, invoice, invoices.release(invoice, on), by)
@@ -450,10 +475,12 @@ def publish(
     book = app.book()
     differences = diff(book, observations)
     if differences.refused:
-        raise Refused("\n".join(
-            f"{remark.observation.series} {remark.observation.period}: {remark.reason}"
-            for remark in differences.refused
-        ))
+        raise Refused(
+            "\n".join(
+                f"{remark.observation.series} {remark.observation.period}: {remark.reason}"
+                for remark in differences.refused
+            )
+        )
     events: list[Event] = []
     for name in dict.fromkeys(o.series for o in observations):
         fresh = tuple(o for o in differences.new if o.series == name)
@@ -473,9 +500,9 @@ def declare_series(app: Billing, series: Series, by: str = "") -> list[Event]:
     app.publish_shipped()
     if series.id in app.book().series():
         raise Refused(f"series {series.id} is already known")
-    events: list[Event] = list(app.stamp(
-        [SeriesDeclared(series=series)], stream("series", series.id), 0, by
-    ))
+    events: list[Event] = list(
+        app.stamp([SeriesDeclared(series=series)], stream("series", series.id), 0, by)
+    )
     app.save(*events)
     return events
 

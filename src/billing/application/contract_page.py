@@ -7,7 +7,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from billing.application.actions import recorded_form
@@ -15,7 +14,7 @@ from billing.application.core import Billing
 from billing.application.outlook import Coming, Outlook, Standing, next_dates, standing, waiting
 from billing.application.words import happened_on, told
 from billing.clauses import Terms
-from billing.contract.state import Aside, Contract
+from billing.contract.state import Aside, Contract, Substitute
 from billing.dates import Period
 from billing.events.contract import ContractEvent, ContractSigned
 from billing.events.party import Identity
@@ -84,6 +83,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     billed_until: date
     items: tuple[ItemSeen, ...]
     clauses: tuple[ClauseSeen, ...]
+    substitutes: tuple[Substitute, ...]
     set_aside: Aside | None
     waiting: Outlook | None
     coming: tuple[Coming, ...]
@@ -125,6 +125,7 @@ def seen(app: Billing, number: str, version: int | None = None, words: bool = Fa
         billed_until=contract.billed_until,
         items=tuple(_items(contract, today)),
         clauses=tuple(_clauses(contract.terms_on(today), form if words else None, variant)),
+        substitutes=contract.substitutes,
         set_aside=contract.aside,
         waiting=waiting(app, contract) if held and now else None,
         coming=tuple(next_dates(app, contract)) if now else (),
@@ -155,16 +156,15 @@ def _items(contract: Contract, today: date) -> Iterator[ItemSeen]:
 
 
 def _clauses(terms: Terms, form: Form | None, variant: str) -> Iterator[ClauseSeen]:
-    said = msgspec.to_builtins(terms, builtin_types=(Decimal, date))
     names = form.clauses(variant) if form else ()
     for name in dict.fromkeys((*Terms.__struct_fields__, *names)):
-        parameters = said.get(name) or None
+        clause = getattr(terms, name, None)
         if form is None or name not in names:
-            if parameters:
-                yield ClauseSeen(name, parameters)
+            if clause:
+                yield ClauseSeen(name, clause)
             continue
         words = form.words(name, variant)
-        yield ClauseSeen(name, parameters, words.words, words.source, words.reading)
+        yield ClauseSeen(name, clause, words.words, words.source, words.reading)
 
 
 def _happened(event: ContractEvent) -> Happened:

@@ -55,6 +55,9 @@ def project(contract: Contract | None, events: Iterable[Event]) -> Contract | No
     return fold(contract, events)
 
 
+_projector: Any = project  # The library's types know aggregates of its own only.
+
+
 class Billing(Application[UUID]):
     """Contracts and all that follows, on the database DATABASE_URL names.
 
@@ -190,11 +193,13 @@ class Billing(Application[UUID]):
     def contract(self, number: str, version: int | None = None) -> Contract:
         """The contract now, or as it was at a version, replayed from its events."""
         try:
-            return self.repository.get(  # type: ignore[type-var]
-                contract_id(number), version=version, projector_func=project  # type: ignore[arg-type]
+            found: Any = self.repository.get(
+                contract_id(number), version=version, projector_func=_projector
             )
         except AggregateNotFoundError:
             raise Refused(f"no contract {number}; `billing list` shows those there are") from None
+        contract: Contract = found
+        return contract
 
     def history(self, number: str) -> list[ContractEvent]:
         """All events of a contract, in order."""
@@ -257,7 +262,7 @@ class Billing(Application[UUID]):
         """The codes of the companies that have issued invoices."""
         return list(dict.fromkeys(r.name.rpartition("/")[0] for r in self.store.states("numbers")))
 
-    def log(
+    def recorded(
         self, start: int = 1, stop: int | None = None, topics: Sequence[str] | None = None
     ) -> Iterator[tuple[int, Event]]:
         """Positions and events, in the order they were recorded."""
@@ -280,7 +285,7 @@ class Billing(Application[UUID]):
         topics = [
             "index.series_declared", "index.published", "index.corrected", "index.series_replaced"
         ]
-        for _, event in self.log(stop=position, topics=topics):
+        for _, event in self.recorded(stop=position, topics=topics):
             id = event.originator_id
             series[id] = publication.apply(series.get(id), event)
         return publication.book_of(series.values())
@@ -344,7 +349,8 @@ class Billing(Application[UUID]):
                 if row is not None:
                     right[row.kind] += 1
                 if row != one.row():
-                    wrong.append(f"{one.kind.name} {row.name if row else one.kind.named(one.state)}")
+                    name = row.name if row else one.kind.named(one.state)
+                    wrong.append(f"{one.kind.name} {name}")
         for name in KINDS:
             if self.store.count_states(name) != right[name]:  # Some have no events at all.
                 wrong += [

@@ -138,7 +138,7 @@ def _debit(app: Billing, one: Document) -> Debit:
 
 def _of_log(app: Billing, not_before: date | None = None) -> Iterator[Event]:
     """The events of all documents; those collected before that day, and long so, left out."""
-    for _, event in app.log(topics=TOPICS):
+    for _, event in app.recorded(topics=TOPICS):
         if (
             not_before is not None
             and isinstance(event, InvoiceIssued)
@@ -216,4 +216,3 @@ def _folded(events: Iterable[Event]) -> dict[UUID, Document]:
         elif isinstance(event, RetentionReleased):
             found[id] = replace(found[id], withheld=ZERO)
     return found
-

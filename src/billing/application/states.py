@@ -43,6 +43,8 @@ KINDS = {
 FOLDED = tuple(topic for topic in TOPICS if topic.partition(".")[0] in KINDS)
 """The topics of the streams that have a current state."""
 
+AGREED = (ContractSigned.TOPIC, TermsAmended.TOPIC)
+
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -94,22 +96,22 @@ class Folded(NamedTuple):
 
 def folds(stored: Iterable[StoredEvent]) -> Iterator[Folded]:
     """The fold of each stream, from events told one stream after another."""
-    folded: Folded | None = None
+    kind: Kind | None = None
     apply: Callable[[Any, Any], Any]
-    number, state = -1, None
+    id: UUID
+    number, state, agreed = -1, None, list[Any]()
     for one in stored:
-        id: Any = one.originator_id
-        if id.int != number:
-            if folded is not None:
-                yield folded._replace(state=state)
-            kind = kind_of(one.topic)
+        stream = one.originator_id
+        assert isinstance(stream, UUID), stream
+        if stream.int != number:
+            if kind is not None:
+                yield Folded(kind, id, state, agreed)
+            kind, id, number = kind_of(one.topic), stream, stream.int
             assert kind is not None, one.topic
-            folded = Folded(kind, id, None, [])
-            number, state, apply = id.int, None, kind.apply
+            state, agreed, apply = None, [], kind.apply
         event = from_stored(one)
         state = apply(state, event)
-        if isinstance(event, ContractSigned | TermsAmended):
-            assert folded is not None
-            folded.agreed.append(event)
-    if folded is not None:
-        yield folded._replace(state=state)
+        if one.topic in AGREED:
+            agreed.append(event)
+    if kind is not None:
+        yield Folded(kind, id, state, agreed)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from textwrap import fill
 from typing import Any
 
+from msgspec import Struct
 from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
@@ -137,7 +139,8 @@ def contract(seen: Seen) -> RenderableType:
             right=("Qty", "Price"),
         )
     )
-    parts += [Text("Clauses", style="bold"), *map(_clause, seen.clauses), ""]
+    told = [one for one in map(_clause, seen.clauses) if " " in one.strip()]
+    parts += [Text("Clauses", style="bold"), *told, ""]
     parts.append(
         table(
             "What happened",
@@ -174,6 +177,9 @@ def _heading(seen: Seen) -> str:
     ]
     if seen.mandate is not None:
         lines.append(f"  {'mandate':<10} {seen.mandate.reference}, {seen.mandate.iban}")
+    lines += [
+        f"  {'index':<10} {one.series} is replaced by {one.by_series}" for one in seen.substitutes
+    ]
     if seen.set_aside is not None:
         aside = seen.set_aside
         lines.append(
@@ -190,33 +196,64 @@ def _who(party: Identity) -> str:
 
 
 def _clause(clause: ClauseSeen) -> str:
-    lines = [f"  {clause.name:<14} {_parameters(clause.terms)}".rstrip()]
+    parameters = _parameters(clause.terms, LEADING.get(clause.name, ()))
+    lines = [_filled(f"{clause.name:<14} {parameters}", 2, 17)]
+    place = f" — {clause.source}" if clause.source else ""
     if clause.words:
-        place = f" — {clause.source}" if clause.source else ""
-        lines.append(f"      « {clause.words} »{place}")
+        lines.append(_filled(f"«\N{NO-BREAK SPACE}{clause.words}\N{NO-BREAK SPACE}»{place}", 6, 6))
     elif clause.source:
-        lines.append(f"      {clause.source}")
+        lines.append(_filled(clause.source, 6, 6))
     if clause.reading:
-        lines.append(f"      → {clause.reading}")
+        lines.append(_filled(f"→ {clause.reading}", 6, 8))
     return "\n".join(lines)
 
 
-def _parameters(terms: Any) -> str:
-    if isinstance(terms, Mapping):
-        return ", ".join(f"{key} {_value(value)}" for key, value in terms.items())
-    if isinstance(terms, list | tuple):
+def _filled(text: str, first: int, then: int) -> str:
+    return fill(
+        text.rstrip(), 98, initial_indent=" " * first, subsequent_indent=" " * then,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+LEADING = {
+    "renewal": ("kind", "term_months"),
+    "schedule": ("every_months", "in_advance"),
+    "cover": ("proration",),
+    "payment": ("days", "counted", "means"),
+    "late_interest": ("recovery_fee",),
+    "revision": ("base", "if_unpublished"),
+    "assignment": ("by_supplier", "by_client"),
+}
+"""What is told of a clause even where it is the default."""
+
+
+def _parameters(terms: Any, leading: Sequence[str] = ()) -> str:
+    """The parameters of a clause that are not the default, and those that lead."""
+    if isinstance(terms, Struct):
+        default = dict(
+            zip(terms.__struct_fields__[::-1], terms.__struct_defaults__[::-1], strict=False)
+        )
+        told = (
+            f"{name} {_value(value)}"
+            for name in terms.__struct_fields__
+            if (value := getattr(terms, name)) != default.get(name, ...) or name in leading
+        )
+        return ", ".join(told)
+    if isinstance(terms, tuple):
         return "; ".join(_parameters(one) for one in terms)
     return "" if terms is None else _value(terms)
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
+    if isinstance(value, Struct):
         return f"({_parameters(value)})"
-    if isinstance(value, list | tuple):
+    if isinstance(value, tuple):
         return "[" + ", ".join(_value(one) for one in value) + "]"
     if isinstance(value, Decimal):
         return f"{value:f}"
-    return {True: "yes", False: "no", None: "none"}.get(value, str(value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
 
 
 # What comes

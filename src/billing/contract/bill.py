@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from math import lcm
 from typing import NamedTuple
 
@@ -168,7 +169,7 @@ def _fee_lines(
     if by_day and covered.item.kind not in terms.cover.whole_month_kinds:
         cuts = [p.effective_on for p in covered.prices if p.effective_on in days]
         edges = sorted({days.start, *cuts, days.end})
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in pairwise(edges):
             yield fee_line(covered, Period(start, end), whole, terms, kind, supplied_on, book)
     else:
         yield fee_line(covered, days, whole, terms, kind, supplied_on, book)
@@ -231,9 +232,7 @@ def fee_line(
     )
 
 
-def vat_of(
-    code: str, terms: Terms, supplied_on: date, book: IndexBook
-) -> tuple[Decimal, str, str]:
+def vat_of(code: str, terms: Terms, supplied_on: date, book: IndexBook) -> tuple[Decimal, str, str]:
     """Rate in percent, EN 16931 category and reason of a VAT treatment on a day."""
     if code == "standard":
         return standard_rate(book, supplied_on), "S", ""
@@ -276,19 +275,22 @@ def _bill(
     contract: Contract,
 ) -> Bill:
     nets = _by_treatment(lines, contract) if lines else ()
-    credits: dict[str, list[Pending]] = {}
+    given_back: dict[str, list[Pending]] = {}
     if ready:
         owed = [p for p in ready if not p.charge.credits]
         for p in ready:
             if p.charge.credits:
-                credits.setdefault(p.charge.credits, []).append(p)
+                given_back.setdefault(p.charge.credits, []).append(p)
         lines += tuple(_charge_line(p, terms, book) for p in owed)
         total = sum((line.net for line in lines), ZERO)
         if total < 0:
             if not contract.last_invoice:
-                raise CannotBill("payment", f"{total} € would be owed to the client, and no "
-                                            "invoice was issued that could be credited")
-            credits.setdefault(contract.last_invoice, []).extend(
+                raise CannotBill(
+                    "payment",
+                    f"{total} € would be owed to the client, and no "
+                    "invoice was issued that could be credited",
+                )
+            given_back.setdefault(contract.last_invoice, []).extend(
                 p for p in owed if p.charge.net < 0
             )
             lines = tuple(line for line in lines if line.net >= 0)
@@ -298,16 +300,16 @@ def _bill(
         until=until,
         lines=lines,
         nets=nets,
-        settled=tuple(p.key for p in ready),
-        credits=tuple(
+        settled=tuple([p.key for p in ready]),
+        credits=tuple([
             Credit(
                 invoice,
                 tuple(_charge_line(p, terms, book) for p in group),
                 "; ".join(dict.fromkeys(p.charge.note or p.charge.label for p in group)),
                 group[0].charge.issuer,
             )
-            for invoice, group in credits.items()
-        ),
+            for invoice, group in given_back.items()
+        ]),
         means=means,
     )
 

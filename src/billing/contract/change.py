@@ -51,14 +51,18 @@ def amend(
             )
         if today is not None and effective_on < today:
             raise Refused(
-                f"{contract.number}: conditions published take effect from {today} on, not {effective_on}"
+                f"{contract.number}: conditions published take effect from {today} on, not "
+                f"{effective_on}"
             )
     if effective_on < contract.terms_ids[-1][0]:
         raise Refused(
-            f"{contract.number}: amended already from {contract.terms_ids[-1][0]}, after {effective_on}"
+            f"{contract.number}: amended already from {contract.terms_ids[-1][0]}, after "
+            f"{effective_on}"
         )
     if terms.renewal.kind != contract.terms.renewal.kind and contract.term is None:
-        raise Refused(f"{contract.number}: a contract without a term needs a new signature to get one")
+        raise Refused(
+            f"{contract.number}: a contract without a term needs a new signature to get one"
+        )
     bases: tuple[Reading | None, ...] | None = None
     old = contract.terms.revision
     if terms.revision is not None and (old is None or old.indices != terms.revision.indices):
@@ -70,8 +74,13 @@ def amend(
                 readings.append(None)
         bases = tuple(readings)
     yield TermsAmended(
-        effective_on=effective_on, terms=terms, terms_id=terms_id(terms), how=how, reason=reason,
-        fees=price_changes(contract, prices or {}, effective_on), bases=bases,
+        effective_on=effective_on,
+        terms=terms,
+        terms_id=terms_id(terms),
+        how=how,
+        reason=reason,
+        fees=price_changes(contract, prices or {}, effective_on),
+        bases=bases,
     )
 
 
@@ -136,21 +145,25 @@ def substitute_index(
     if by_series not in book.series() and by_series not in book.families():
         raise Refused(f"{contract.number}: {by_series} is not a known series")
     if not by or not evidence:
-        raise Refused(f"{contract.number}: a substitution is a decision: say who took it, and on what")
+        raise Refused(
+            f"{contract.number}: a substitution is a decision: say who took it, and on what"
+        )
     link = None
     in_formula = terms.revision and any(w.series == series for w in terms.revision.indices)
     if coefficient is not None:
         if coefficient <= 0:
             raise Refused(f"{contract.number}: a linking coefficient of {coefficient}")
         link = Link(
-            old_series=series, new_series=by_series, at=f"{on:%Y-%m}", coefficient=coefficient,
-            source=evidence, published_on=on,
+            old_series=series,
+            new_series=by_series,
+            at=f"{on:%Y-%m}",
+            coefficient=coefficient,
+            source=evidence,
+            published_on=on,
         )
     elif base is None and in_formula and terms.revision is not None:
         read_on = (
-            contract.signed_on
-            if terms.revision.base_read_on == "signature"
-            else contract.starts_on
+            contract.signed_on if terms.revision.base_read_on == "signature" else contract.starts_on
         )
         try:
             base = book.last_known(by_series, read_on)
@@ -159,8 +172,13 @@ def substitute_index(
                 f"{contract.number}: no base value for {by_series} ({unavailable}); give one"
             ) from None
     yield IndexSubstituted(
-        series=series, by_series=by_series, decided_on=on, decided_by=by, evidence=evidence,
-        base=base, link=link,
+        series=series,
+        by_series=by_series,
+        decided_on=on,
+        decided_by=by,
+        evidence=evidence,
+        base=base,
+        link=link,
     )
 
 
@@ -179,12 +197,21 @@ def add_charge(
     vat = "standard"
     if kind == "bank_fee":
         if terms.payment.return_fees != "client":
-            raise Refused(f"{contract.number}: bank fees are borne by the supplier (payment clause)")
+            raise Refused(
+                f"{contract.number}: bank fees are borne by the supplier (payment clause)"
+            )
         vat = next((v.code for v in terms.vat if v.category == "O"), "standard")
     yield ChargeAdded(
         because=because,
-        charges=(Charge(
-            kind=kind, code=kind.upper(), label=label, due_on=on, net=to_cents(amount),
-            unit_price=amount, vat=vat,
-        ),),
+        charges=(
+            Charge(
+                kind=kind,
+                code=kind.upper(),
+                label=label,
+                due_on=on,
+                net=to_cents(amount),
+                unit_price=amount,
+                vat=vat,
+            ),
+        ),
     )

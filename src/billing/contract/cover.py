@@ -18,6 +18,7 @@ from billing.contract.guards import (
     free_code,
     in_cover,
     issuer_of,
+    must_be_in_warranty,
     must_run,
     no_earlier_than_signature,
     not_negative,
@@ -52,18 +53,34 @@ def one_off_charges(item: Item, due_on: date, apart: bool) -> tuple[Charge, ...]
     """What an item costs once: its price when it is sold once, and its entry fee."""
     charges = []
     if not item.per_months:
-        charges.append(Charge(
-            kind="one_off", code=item.code, label=item.label, due_on=due_on,
-            net=to_cents(gross_fee(item.quantity, item.unit_price, item.discount)),
-            quantity=item.quantity, unit_price=item.unit_price, discount=item.discount,
-            vat=item.vat, apart=apart,
-        ))
+        charges.append(
+            Charge(
+                kind="one_off",
+                code=item.code,
+                label=item.label,
+                due_on=due_on,
+                net=to_cents(gross_fee(item.quantity, item.unit_price, item.discount)),
+                quantity=item.quantity,
+                unit_price=item.unit_price,
+                discount=item.discount,
+                vat=item.vat,
+                apart=apart,
+            )
+        )
     if item.entry_fee:
-        charges.append(Charge(
-            kind="entry_fee", code=item.code, label=f"{item.label} – droit d'entrée",
-            due_on=due_on, net=to_cents(item.quantity * item.entry_fee),
-            quantity=item.quantity, unit_price=item.entry_fee, vat=item.vat, apart=apart,
-        ))
+        charges.append(
+            Charge(
+                kind="entry_fee",
+                code=item.code,
+                label=f"{item.label} – droit d'entrée",
+                due_on=due_on,
+                net=to_cents(item.quantity * item.entry_fee),
+                quantity=item.quantity,
+                unit_price=item.entry_fee,
+                vat=item.vat,
+                apart=apart,
+            )
+        )
     return tuple(charges)
 
 
@@ -83,16 +100,13 @@ def add_equipment(
         raise Refused(
             f"{contract.number}: its cover clause does not bill undeclared equipment from its use"
         )
-    if item.kind in cover.warranty_kinds:
-        if item.warranty_until is None or item.warranty_until < since:
-            told = item.warranty_until or "not given"
-            raise Refused(
-                f"{contract.number}: {item.code} must be under manufacturer's warranty on {since}; "
-                f"its warranty ends: {told}"
-            )
+    must_be_in_warranty(contract.number, cover, item, since)
     item = replace(item, code=free_code(contract, item))
     yield EquipmentAdded(
-        item=item, since=since, declared=declared, evidence=evidence,
+        item=item,
+        since=since,
+        declared=declared,
+        evidence=evidence,
         charges=one_off_charges(item, since, cover.one_off_apart),
     )
 
@@ -180,12 +194,20 @@ def _fee_end(
             line = fee_line(covered, days, whole, terms, "refund", days.start, book)
         except CannotBill as cannot:
             raise Refused(f"{contract.number}: {cannot.reason}") from None
-        charges.append(Charge(
-            kind="refund", code=covered.item.code, label=f"{covered.item.label} – retrait",
-            due_on=on, net=-line.net, period=days, vat=covered.item.vat,
-            supplied_on=supplied_on(contract, event.period), credits=event.invoice,
-            issuer=issuer_of(contract, event),
-        ))
+        charges.append(
+            Charge(
+                kind="refund",
+                code=covered.item.code,
+                label=f"{covered.item.label} – retrait",
+                due_on=on,
+                net=-line.net,
+                period=days,
+                vat=covered.item.vat,
+                supplied_on=supplied_on(contract, event.period),
+                credits=event.invoice,
+                issuer=issuer_of(contract, event),
+            )
+        )
     return until, tuple(charges)
 
 
@@ -206,13 +228,23 @@ def check_equipment(
         if repair_price is None or not repair_quote:
             raise Refused(f"{contract.number}: an accepted repair needs its quote and its price")
         not_negative(contract, "the repair", repair_price)
-        charges = (Charge(
-            kind="work", code=code, label=f"Remise en état {code} – devis {repair_quote}",
-            due_on=max(on, accepted_on), net=to_cents(repair_price), unit_price=repair_price,
-        ),)
+        charges = (
+            Charge(
+                kind="work",
+                code=code,
+                label=f"Remise en état {code} – devis {repair_quote}",
+                due_on=max(on, accepted_on),
+                net=to_cents(repair_price),
+                unit_price=repair_price,
+            ),
+        )
     yield EquipmentChecked(
-        code=code, checked_on=on, working=working, repair_quote=repair_quote,
-        repair_accepted_on=accepted_on, charges=charges,
+        code=code,
+        checked_on=on,
+        working=working,
+        repair_quote=repair_quote,
+        repair_accepted_on=accepted_on,
+        charges=charges,
     )
 
 
@@ -228,8 +260,11 @@ def ship_replacement(
     if covered.item.list_price is None:
         raise Refused(f"{contract.number}: {code} has no list price to bill if it is not returned")
     yield ReplacementShipped(
-        code=code, shipped_on=on, return_by=on + timedelta(days=days),
-        list_price=covered.item.list_price, reference=reference,
+        code=code,
+        shipped_on=on,
+        return_by=on + timedelta(days=days),
+        list_price=covered.item.list_price,
+        reference=reference,
     )
 
 
@@ -253,7 +288,9 @@ def measure(
         raise Refused(f"{contract.number}: no meter {code}; it has: {known}")
     period = month_of(month)
     if period.end <= contract.signed_on:
-        raise Refused(f"{contract.number}: {period} is before its signature on {contract.signed_on}")
+        raise Refused(
+            f"{contract.number}: {period} is before its signature on {contract.signed_on}"
+        )
     if contract.cancelled_on is not None or period.start >= (contract.ends_on or NEVER):
         raise Refused(f"{contract.number}: {period} is after its end on {contract.ends_on}")
     if (code, period.start) in contract.measured:
@@ -263,15 +300,28 @@ def measure(
     excess = usage_fee(meter, used, allowance)
     charges: tuple[Charge, ...] = ()
     if excess.net:
-        charges = (Charge(
-            kind="usage", code=code, label=meter.label, due_on=period.end, net=excess.net,
-            quantity=excess.billed, unit_price=meter.unit_price, period=period, vat=meter.vat,
-            supplied_on=period.last_day,
-            note=f"{used} − {allowance} {meter.unit} → {excess.billed}, "
-            f"{meter.unit_price} € pour {meter.units_per_price} {meter.unit}",
-        ),)
+        charges = (
+            Charge(
+                kind="usage",
+                code=code,
+                label=meter.label,
+                due_on=period.end,
+                net=excess.net,
+                quantity=excess.billed,
+                unit_price=meter.unit_price,
+                period=period,
+                vat=meter.vat,
+                supplied_on=period.last_day,
+                note=f"{used} − {allowance} {meter.unit} → {excess.billed}, "
+                f"{meter.unit_price} € pour {meter.units_per_price} {meter.unit}",
+            ),
+        )
     yield UsageMeasured(
-        meter=code, period=period, used=used, included=allowance, billed=excess.billed,
+        meter=code,
+        period=period,
+        used=used,
+        included=allowance,
+        billed=excess.billed,
         charges=charges,
     )
 
@@ -300,7 +350,9 @@ def do_work(
     vat = "standard"
     if quote:
         if accepted_on is None or accepted_on > on:
-            raise Refused(f"{contract.number}: quote {quote} was not accepted before the work of {on}")
+            raise Refused(
+                f"{contract.number}: quote {quote} was not accepted before the work of {on}"
+            )
         if unit_price is None or not label:
             raise Refused(f"{contract.number}: quote {quote} needs a label and a unit price")
     elif rate is None:
@@ -318,11 +370,25 @@ def do_work(
     not_negative(contract, f"the price of {code}", unit_price)
     net = Decimal("0.00") if free else to_cents(quantity * unit_price)
     yield SupplementaryWorkDone(
-        code=code, done_on=on, quote=quote, quote_accepted_on=accepted_on, free=free,
-        charges=() if free else (Charge(
-            kind="work", code=code, label=label + (f" – devis {quote}" if quote else ""),
-            due_on=on, net=net, quantity=quantity, unit_price=unit_price, vat=vat,
-        ),),
+        code=code,
+        done_on=on,
+        quote=quote,
+        quote_accepted_on=accepted_on,
+        free=free,
+        charges=()
+        if free
+        else (
+            Charge(
+                kind="work",
+                code=code,
+                label=label + (f" – devis {quote}" if quote else ""),
+                due_on=on,
+                net=net,
+                quantity=quantity,
+                unit_price=unit_price,
+                vat=vat,
+            ),
+        ),
     )
 
 
@@ -355,21 +421,28 @@ def due(contract: Contract, on: date) -> Iterator[ContractEvent]:
                 and covered.item.kind in terms.cover.warranty_kinds
             ):
                 yield EquipmentRemoved(
-                    code=covered.item.code, removed_on=until + DAY,
+                    code=covered.item.code,
+                    removed_on=until + DAY,
                     fee_until=max(contract.billed_until, until + DAY)
-                    if terms.schedule.in_advance else until + DAY,
-                    because="out_of_warranty", evidence=f"warranty ended on {until}",
+                    if terms.schedule.in_advance
+                    else until + DAY,
+                    because="out_of_warranty",
+                    evidence=f"warranty ended on {until}",
                 )
     for exchange in contract.exchanges:
         if exchange.return_by < on:
             yield ChargeAdded(
                 because=f"not returned by {exchange.return_by}",
-                charges=(Charge(
-                    kind="exchange", code=exchange.code,
-                    label=f"Matériel non retourné {exchange.code}",
-                    due_on=exchange.return_by + DAY, net=to_cents(exchange.list_price),
-                    unit_price=exchange.list_price,
-                ),),
+                charges=(
+                    Charge(
+                        kind="exchange",
+                        code=exchange.code,
+                        label=f"Matériel non retourné {exchange.code}",
+                        due_on=exchange.return_by + DAY,
+                        net=to_cents(exchange.list_price),
+                        unit_price=exchange.list_price,
+                    ),
+                ),
             )
     overrun = terms.overrun
     if overrun is not None and not contract.blocked and on < (contract.ends_on or NEVER):
@@ -387,10 +460,11 @@ def _next_step(contract: Contract, on: date) -> Iterator[ContractEvent]:
     overrun = contract.terms_on(on).overrun
     assert overrun is not None
     item = Item(
-        code="VOLUME", label="Volume supplémentaire", kind="volume",
-        quantity=overrun.step, unit_price=overrun.step_price,
+        code="VOLUME",
+        label="Volume supplémentaire",
+        kind="volume",
+        quantity=overrun.step,
+        unit_price=overrun.step_price,
     )
     yield from subscribe(contract, item, on)
     yield BreachCured(clock="overrun", cured_on=on)
-
-

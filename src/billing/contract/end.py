@@ -66,14 +66,22 @@ def formal_notice(
         known = ", ".join(c.name for c in terms.clocks) or "none"
         raise Refused(f"{contract.number}: it has no clock {clock!r}; it has: {known}")
     if clause.notice_by not in (by, "either"):
-        raise Refused(f"{contract.number}: the clock {clock!r} is started by the {clause.notice_by}")
+        raise Refused(
+            f"{contract.number}: the clock {clock!r} is started by the {clause.notice_by}"
+        )
     if clause.by != "any" and sending != clause.by:
         raise Refused(f"{contract.number}: {clock!r} asks for a {clause.by}, not {sending}")
     if any(running.clock == clock for running in contract.clocks):
         raise Refused(f"{contract.number}: the clock {clock!r} runs already")
     yield FormalNoticeSent(
-        clock=clock, by=by, sent_on=sent_on, received_on=received_on, sending=sending,
-        allowed_from=allowed_from(clause, sent_on, received_on), allows=clause.allows, about=about,
+        clock=clock,
+        by=by,
+        sent_on=sent_on,
+        received_on=received_on,
+        sending=sending,
+        allowed_from=allowed_from(clause, sent_on, received_on),
+        allows=clause.allows,
+        about=about,
     )
 
 
@@ -164,9 +172,15 @@ def terminate(
             terms.schedule, contract.anchor_on, contract.whole_term, start
         ).period.end
     if contract.term is not None and end >= contract.term.end and not contract.goes_on:
-        raise Refused(f"{contract.number}: it ends on {contract.term.end} by itself, not after {end}")
+        raise Refused(
+            f"{contract.number}: it ends on {contract.term.end} by itself, not after {end}"
+        )
     yield ContractTerminated(
-        effective_on=end, cause=ground.cause, by=by, ground=ground, evidence=evidence,
+        effective_on=end,
+        cause=ground.cause,
+        by=by,
+        ground=ground,
+        evidence=evidence,
         charges=tuple(_given_back(contract, end, ground.refund, history)),
     )
     clause = terms.indemnity
@@ -174,7 +188,9 @@ def terminate(
         remaining = tuple(left_to_run(contract, terms, end, clause))
         amount = indemnity(clause, remaining)
         yield IndemnityAssessed(
-            clause=clause, remaining=remaining, amount=amount,
+            clause=clause,
+            remaining=remaining,
+            amount=amount,
             charges=(_indemnity_charge(terms, clause, remaining, amount, end),) if amount else (),
         )
 
@@ -198,11 +214,16 @@ def _given_back(
             credit = -share_of(net, unused.days, event.period.days)
             if credit:
                 yield Charge(
-                    kind="refund", code="REMBOURSEMENT",
+                    kind="refund",
+                    code="REMBOURSEMENT",
                     label=f"Période non courue du {unused.start:%d/%m/%Y} "
                     f"au {unused.last_day:%d/%m/%Y}",
-                    due_on=end, net=credit, period=unused, vat=treatment,
-                    supplied_on=supplied_on(contract, event.period), credits=event.invoice,
+                    due_on=end,
+                    net=credit,
+                    period=unused,
+                    vat=treatment,
+                    supplied_on=supplied_on(contract, event.period),
+                    credits=event.invoice,
                     issuer=issuer_of(contract, event),
                     note=f"{unused.days} jours sur {event.period.days}",
                 )
@@ -271,8 +292,13 @@ def _indemnity_charge(
     if not clause.taxable:
         vat = _untaxed(terms)
     return Charge(
-        kind="indemnity", code="INDEMNITE", label=INDEMNITY_LABEL, due_on=due_on, net=amount,
-        vat=vat, note=f"{clause.share} × {left} € ({len(remaining)} échéances restantes)",
+        kind="indemnity",
+        code="INDEMNITE",
+        label=INDEMNITY_LABEL,
+        due_on=due_on,
+        net=amount,
+        vat=vat,
+        note=f"{clause.share} × {left} € ({len(remaining)} échéances restantes)",
     )
 
 
@@ -300,11 +326,22 @@ def settle_indemnity(
     clause = contract.terms.indemnity
     vat = "standard" if clause is None or clause.taxable else _untaxed(contract.terms)
     yield IndemnitySettled(
-        assessed=contract.indemnity, amount=to_cents(amount), reason=reason,
-        charges=(Charge(
-            kind="indemnity", code="INDEMNITE", label=f"{INDEMNITY_LABEL} – {reason}", due_on=on,
-            net=left, credits=(invoice or contract.last_invoice) if left < 0 else "", vat=vat,
-        ),) if left else (),
+        assessed=contract.indemnity,
+        amount=to_cents(amount),
+        reason=reason,
+        charges=(
+            Charge(
+                kind="indemnity",
+                code="INDEMNITE",
+                label=f"{INDEMNITY_LABEL} – {reason}",
+                due_on=on,
+                net=left,
+                credits=(invoice or contract.last_invoice) if left < 0 else "",
+                vat=vat,
+            ),
+        )
+        if left
+        else (),
     )
 
 
@@ -324,13 +361,22 @@ def cancel_order(
         if contract.deposit and terms.payment.deposit_kept:
             kept = contract.deposit
         elif costs:
-            charges = (Charge(
-                kind="cancellation", code="ANNULATION", label="Frais engagés – annulation de commande",
-                due_on=on, net=to_cents(costs), unit_price=costs,
-            ),)
+            charges = (
+                Charge(
+                    kind="cancellation",
+                    code="ANNULATION",
+                    label="Frais engagés – annulation de commande",
+                    due_on=on,
+                    net=to_cents(costs),
+                    unit_price=costs,
+                ),
+            )
     yield OrderCancelled(
-        cancelled_on=on, agreed=agreed, deposit_kept=kept,
-        deposit_returned=contract.deposit - kept, charges=charges,
+        cancelled_on=on,
+        agreed=agreed,
+        deposit_kept=kept,
+        deposit_returned=contract.deposit - kept,
+        charges=charges,
     )
 
 
@@ -348,26 +394,46 @@ def purchase(
         raise Refused(f"{contract.number}: its terms have no purchase with a refund of rents")
     not_negative(contract, "the price", price)
     billed = [event for event in history if event.period is not None and event.invoice]
-    credits = [
+    refunds = [
         Charge(
-            kind="refund", code="LOYER", label="Remboursement de loyer – achat", due_on=on,
-            net=-net, period=event.period, vat=treatment,
+            kind="refund",
+            code="LOYER",
+            label="Remboursement de loyer – achat",
+            due_on=on,
+            net=-net,
+            period=event.period,
+            vat=treatment,
             supplied_on=supplied_on(contract, event.period) if event.period else None,
-            credits=event.invoice, issuer=issuer_of(contract, event),
+            credits=event.invoice,
+            issuer=issuer_of(contract, event),
         )
         for event in billed[:rents]
         for treatment, net in event.nets
         if net
     ]
-    if not credits:
+    if not refunds:
         raise Refused(f"{contract.number}: no rent was billed yet that could be refunded")
-    sale = (Charge(
-        kind="one_off", code="ACHAT", label=label, due_on=on, net=to_cents(price),
-        unit_price=price, apart=True,
-    ),) if price else ()
-    yield RentalPurchased(purchased_on=on, price=price, charges=(*sale, *credits))
+    sale = (
+        (
+            Charge(
+                kind="one_off",
+                code="ACHAT",
+                label=label,
+                due_on=on,
+                net=to_cents(price),
+                unit_price=price,
+                apart=True,
+            ),
+        )
+        if price
+        else ()
+    )
+    yield RentalPurchased(purchased_on=on, price=price, charges=(*sale, *refunds))
     yield ContractTerminated(
-        effective_on=on, cause="purchased", by="client", evidence=f"purchase of {on}",
+        effective_on=on,
+        cause="purchased",
+        by="client",
+        evidence=f"purchase of {on}",
         charges=tuple(_given_back(contract, on, False, billed[rents:])),
     )
 
@@ -391,6 +457,8 @@ def follow_parent(contract: Contract, parent: Contract, on: date) -> Iterator[Co
     """A linked contract ends on its parent's day."""
     if contract.terminated_on is None and (contract.ends_on or NEVER) > on:
         yield ContractTerminated(
-            effective_on=max(on, contract.starts_on), cause="linked", by="supplier",
+            effective_on=max(on, contract.starts_on),
+            cause="linked",
+            by="supplier",
             evidence=f"{parent.number} ended on {on}",
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
+from billing.clauses.cover import Cover
 from billing.clauses.fees import Item
 from billing.contract.state import Contract, Covered
 from billing.dates import Period
@@ -37,6 +38,16 @@ def in_cover(contract: Contract, code: str) -> Covered:
         known = ", ".join(c.item.code for c in contract.items if c.until is None) or "none"
         raise Refused(f"{contract.number}: no item {code} in its cover; it covers: {known}")
     return found
+
+
+def must_be_in_warranty(number: str, cover: Cover, item: Item, since: date) -> None:
+    """Refuses an item the contract covers only under its manufacturer's warranty."""
+    until = item.warranty_until
+    if item.kind in cover.warranty_kinds and (until is None or until < since):
+        raise Refused(
+            f"{number}: {item.code} must be under manufacturer's warranty on {since}; its warranty "
+            f"ends: {until or 'not given'}"
+        )
 
 
 def not_negative(contract: Contract, what: str, amount: Decimal) -> None:

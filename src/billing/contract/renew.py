@@ -31,7 +31,9 @@ def due(contract: Contract, on: date, parent: Contract | None) -> Iterator[Contr
         return
     if parent is not None and (end := parent.ends_on) is not None and end < contract.limit:
         yield ContractTerminated(
-            effective_on=max(end, contract.starts_on), cause="linked", by="supplier",
+            effective_on=max(end, contract.starts_on),
+            cause="linked",
+            by="supplier",
             evidence=f"{parent.number} ends on {end}",
         )
         return
@@ -46,12 +48,16 @@ def due(contract: Contract, on: date, parent: Contract | None) -> Iterator[Contr
             )
         elif parent is not None and parent.ends_on is not None:
             yield ContractTerminated(
-                effective_on=term.end, cause="linked", by="supplier",
+                effective_on=term.end,
+                cause="linked",
+                by="supplier",
                 evidence=f"{contract.parent} ended on {term.end}",
             )
         else:
             yield ContractSetAside(
-                due_on=term.end, clause="renewal", held=True,
+                due_on=term.end,
+                clause="renewal",
+                held=True,
                 reason=f"{contract.parent}, which it follows, is not renewed yet",
             )
         return
@@ -74,7 +80,9 @@ def offer(
     no_earlier_than_signature(contract, on)
     clause = contract.terms_on(on).renewal
     if contract.term is None or clause.kind not in ("tacit", "offer"):
-        raise Refused(f"{contract.number}: its renewal clause ({clause.kind}) has no quote or offer")
+        raise Refused(
+            f"{contract.number}: its renewal clause ({clause.kind}) has no quote or offer"
+        )
     term = next_term(clause, contract.starts_on, contract.term, contract.term_months)
     if months is not None:
         if clause.terms_allowed and months not in clause.terms_allowed:
@@ -96,7 +104,8 @@ def accept_offer(contract: Contract, on: date) -> Iterator[ContractEvent]:
         raise Refused(f"{contract.number}: no renewal was offered; send one with `billing offer`")
     if on < contract.offered.offered_on:
         raise Refused(
-            f"{contract.number}: accepted on {on}, before the offer of {contract.offered.offered_on}"
+            f"{contract.number}: accepted on {on}, before the offer of "
+            f"{contract.offered.offered_on}"
         )
     if on >= contract.term.end:
         raise Refused(f"{contract.number}: ended on {contract.term.end}, before {on}")
@@ -115,7 +124,9 @@ def notice(
     no_earlier_than_signature(contract, sent_on)
     clause = contract.terms_on(sent_on).renewal
     if contract.noticed_end is not None:
-        raise Refused(f"{contract.number}: notice was already given, it ends on {contract.noticed_end}")
+        raise Refused(
+            f"{contract.number}: notice was already given, it ends on {contract.noticed_end}"
+        )
     if clause.kind == "linked":
         raise Refused(f"{contract.number}: its duration follows {contract.parent}; end that one")
     if clause.kind in ("offer", "none"):
@@ -128,18 +139,26 @@ def notice(
         )
     counted = sent_on if clause.notice.counted_on == "dispatch" else received_on
     if counted is None:
-        raise Refused(f"{contract.number}: notice counts from its receipt; say when it was received")
+        raise Refused(
+            f"{contract.number}: notice counts from its receipt; say when it was received"
+        )
     if contract.term is None:
         # The day it is given is still a day of the contract: the period it begins is owed.
         leave = add_months(counted, clause.notice.months) + clause.notice.days * DAY
         leave = max(leave, counted + DAY)
         schedule = contract.terms_on(sent_on).schedule
-        whole = billing_period(schedule, contract.anchor_on, contract.whole_term,
-                               max(leave, contract.anchor_on))
+        whole = billing_period(
+            schedule, contract.anchor_on, contract.whole_term, max(leave, contract.anchor_on)
+        )
         end = whole.period.start if whole.period.start >= leave else whole.period.end
         yield NonRenewalNoticed(
-            by=by, sent_on=sent_on, received_on=received_on, sending=sending,
-            last_day=end - DAY, in_time=True, ends_on=end,
+            by=by,
+            sent_on=sent_on,
+            received_on=received_on,
+            sending=sending,
+            last_day=end - DAY,
+            in_time=True,
+            ends_on=end,
         )
         return
     last_day = last_day_for_notice(clause, contract.term)
@@ -151,6 +170,11 @@ def notice(
         term = following
     end = term.end
     yield NonRenewalNoticed(
-        by=by, sent_on=sent_on, received_on=received_on, sending=sending,
-        last_day=last_day, in_time=in_time, ends_on=end,
+        by=by,
+        sent_on=sent_on,
+        received_on=received_on,
+        sending=sending,
+        last_day=last_day,
+        in_time=in_time,
+        ends_on=end,
     )

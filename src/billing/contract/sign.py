@@ -12,6 +12,7 @@ from billing.clauses import Terms
 from billing.clauses.fees import Item
 from billing.clauses.renewal import first_term, next_term
 from billing.contract.cover import one_off_charges
+from billing.contract.guards import must_be_in_warranty
 from billing.contract.state import Contract, terms_id
 from billing.dates import NEVER, Period, months_between
 from billing.events.contract import Charge, ContractSigned
@@ -53,7 +54,7 @@ def sign(signing: Signing, book: IndexBook, parent: Contract | None = None) -> C
     if terms.renewal.kind == "linked":
         term = _parents_term(signing, parent)
     for item in signing.items:
-        _in_warranty(signing, item)
+        must_be_in_warranty(number, terms.cover, item, item.since or signing.starts_on)
     charges: list[Charge] = []
     for item in signing.items:
         if not item.per_months and item.until is not None and signing.signed_on > item.until:
@@ -123,15 +124,3 @@ def _parents_term(signing: Signing, parent: Contract | None) -> Period | None:
         term = next_term(clause, parent.starts_on, term, months)
         months += months_between(term.start, term.end)
     return Period(signing.starts_on, min(end, term.end)) if term else None
-
-
-def _in_warranty(signing: Signing, item: Item) -> None:
-    if item.kind not in signing.terms.cover.warranty_kinds:
-        return
-    since = item.since or signing.starts_on
-    if item.warranty_until is None or item.warranty_until < since:
-        told = item.warranty_until or "not given"
-        raise Refused(
-            f"{signing.number}: {item.code} must be under manufacturer's warranty on {since}; its "
-            f"warranty ends: {told}"
-        )

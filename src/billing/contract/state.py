@@ -531,12 +531,14 @@ def _billed(c: Contract, event: ev.InstalmentBilled) -> Contract:
     if first is None and event.nets:
         first = (event.invoice, sum((net for _, net in event.nets), Decimal(0)))
     items = c.items
-    if any(x.owed_from is not None or (x.until and x.until <= until) for x in items):
-        items = tuple(
-            replace(x, owed_from=None) if x.owed_from is not None else x
-            for x in items
-            if x.until is None or x.until > until or x.until > event.billed_on
-        )
+    for x in items:
+        if x.owed_from is not None or (x.until is not None and x.until <= until):
+            items = tuple(
+                replace(x, owed_from=None) if x.owed_from is not None else x
+                for x in items
+                if x.until is None or x.until > until or x.until > event.billed_on
+            )
+            break
     return _changed(
         c,
         event,

@@ -8,6 +8,7 @@ driver's own rows, which turn each bytea into hexadecimal and back (figures in R
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import lru_cache
 from io import BytesIO
@@ -25,6 +26,7 @@ from billing.store.errors import Conflict, StoreBusy, StoreError
 from billing.store.schema import (
     UNKNOWN,
     StateRow,
+    names,
     new,
     set_int,
     set_safe,
@@ -49,6 +51,7 @@ _READ = (
 # Binary COPY: a signature, then rows of (number of fields, (length, bytes) …), then -1.
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END = b"\xff\xff"
+_THREE = b"\0\3"  # 3 fields: kind, name, id.
 _NULL = b"\xff\xff\xff\xff"
 _POSITION = Struct(">hiq").pack  # 5 fields; 8 bytes: the position.
 _STREAM = Struct(">i16siii").pack  # 16 bytes: the id; 4: the version; how many for the topic.
@@ -67,6 +70,7 @@ class PostgreSQL:
 
     driver_error = psycopg2.Error
     one_writer = False
+    named = names
     in_memory = False
 
     def __init__(self, url: URL, lock_timeout: float, pool_size: int) -> None:
@@ -154,52 +158,60 @@ class PostgreSQL:
         after: tuple[date, int, str] | None,
         limit: int | None,
     ) -> list[StateRow]:
+        # There is an index on the states by id, by parent and by day; else the names lead to them.
+        asked = {column for column, _ in among}
+        direct = asked & {"id", "parent"} or (due_before is not None and "name" not in asked)
+        table = "states" if direct else "names JOIN states USING (id, kind, name)"
         conditions = ["kind = %s"]
         values: list[Any] = [kind]
         for column, wanted in among:
             conditions.append(f"{column} = ANY(%s{'' if column == 'name' else '::uuid[]'})")
             values.append([str(value) for value in wanted])
-        query, values = states_query(_READ, "%s", conditions, values, due_before, after, limit)
+        query, values = states_query(
+            _READ, table, "%s", conditions, values, due_before, after, limit
+        )
         return _states(_copy_out(connection, query, values))
 
     def insert_states(self, connection: Connection, rows: Sequence[StateRow]) -> None:
         _copy_in(connection, f"states ({_WHOLE})", map(_state, rows))
+        _copy_in(connection, "names (kind, name, id)", map(_named, rows))
 
     def update_states(
         self, connection: Connection, rows: Sequence[StateRow], expected: Sequence[int]
     ) -> int:
-        return self._from_staging(
-            connection,
-            f"changed_states ({_CHANGES})",
-            map(_change, rows, expected),
-            f"UPDATE states SET {_SET} FROM changed_states new"
-            " WHERE states.id = new.id AND states.version = new.expected",
-        )
+        columns = f"changed_states ({_CHANGES})"
+        with _staged(connection, columns, map(_change, rows, expected)) as cursor:
+            cursor.execute(
+                f"UPDATE states SET {_SET} FROM changed_states new"
+                " WHERE states.id = new.id AND states.version = new.expected"
+            )
+            changed: int = cursor.rowcount
+        return changed
 
     def upsert_states(self, connection: Connection, rows: Sequence[StateRow]) -> None:
-        self._from_staging(
-            connection,
-            f"new_states ({_WHOLE})",
-            map(_state, rows),
-            f"INSERT INTO states ({_WHOLE}) SELECT {_WHOLE} FROM new_states ORDER BY id"
-            f" ON CONFLICT (id) DO UPDATE SET {_SET.replace('new.', 'excluded.')}",
-        )
+        # Encoded rows begin with the id: in that order, two that overlap wait, with no deadlock.
+        staged = sorted(map(_state, rows))
+        with _staged(connection, f"new_states ({_WHOLE})", staged) as cursor:
+            cursor.execute(
+                "INSERT INTO names (kind, name, id) SELECT kind, name, id FROM new_states"
+                " ON CONFLICT DO NOTHING"
+            )
+            cursor.execute(
+                "SELECT kind || ' ' || name FROM new_states JOIN names USING (kind, name)"
+                " WHERE names.id <> new_states.id LIMIT 1"
+            )
+            if taken := cursor.fetchone():
+                raise Conflict(
+                    f"Another aggregate is {taken[0]}; nothing of this transaction was written: "
+                    "read the current state again and decide anew."
+                )
+            cursor.execute(
+                f"INSERT INTO states ({_WHOLE}) SELECT {_WHOLE} FROM new_states"
+                f" ON CONFLICT (id) DO UPDATE SET {_SET.replace('new.', 'excluded.')}"
+            )
 
-    def _from_staging(
-        self, connection: Connection, staging: str, rows: Iterable[bytes], statement: str
-    ) -> int:
-        table, _, columns = staging.partition(" ")
-        cursor = _cursor(connection)
-        cursor.execute(
-            f"CREATE TEMP TABLE IF NOT EXISTS {table} ON COMMIT DELETE ROWS AS"
-            f" SELECT {columns.strip('()').replace('expected', 'version AS expected')}"
-            " FROM states WITH NO DATA"
-        )
-        _copy_in(connection, staging, rows)
-        cursor.execute(statement)
-        changed: int = cursor.rowcount
-        cursor.execute(f"TRUNCATE {table}")
-        return changed
+    def delete_states(self, connection: Connection) -> None:
+        _cursor(connection).execute("DELETE FROM names; DELETE FROM states")
 
     def refusal(self, error: BaseException) -> StoreError:
         said = str(error).partition("\n")[0]
@@ -225,6 +237,21 @@ class PostgreSQL:
 
 def _cursor(connection: Connection) -> Any:
     return connection.connection.cursor()
+
+
+@contextmanager
+def _staged(connection: Connection, staging: str, rows: Iterable[bytes]) -> Iterator[Any]:
+    """Rows put in a temporary table, for one statement to take them all."""
+    table, _, columns = staging.partition(" ")
+    cursor = _cursor(connection)
+    cursor.execute(
+        f"CREATE TEMP TABLE IF NOT EXISTS {table} ON COMMIT DELETE ROWS AS"
+        f" SELECT {columns.strip('()').replace('expected', 'version AS expected')}"
+        " FROM states WITH NO DATA"
+    )
+    _copy_in(connection, staging, rows)
+    yield cursor
+    cursor.execute(f"TRUNCATE {table}")
 
 
 def _copy_in(connection: Connection, table: str, fields: Iterable[bytes]) -> None:
@@ -324,6 +351,12 @@ def _state(row: StateRow) -> bytes:
             name,
         )
     )
+
+
+def _named(row: StateRow) -> bytes:
+    kind, name = row.kind.encode(), row.name.encode()
+    id = _LENGTH(16) + row.id.bytes
+    return b"".join((_THREE, _LENGTH(len(kind)), kind, _LENGTH(len(name)), name, id))
 
 
 @lru_cache(maxsize=1_000)

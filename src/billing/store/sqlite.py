@@ -19,7 +19,14 @@ from eventsourcing.persistence import StoredEvent
 from sqlalchemy import URL, Connection, StaticPool, create_engine, event
 
 from billing.store.errors import Conflict, StoreBusy, StoreError
-from billing.store.schema import STATE, StateRow, states_query, stored_event, stream_id
+from billing.store.schema import (
+    STATE,
+    StateRow,
+    states,
+    states_query,
+    stored_event,
+    stream_id,
+)
 
 
 class SQLite:
@@ -27,6 +34,7 @@ class SQLite:
 
     driver_error = sqlite3.Error
     one_writer = True
+    named = states
 
     def __init__(self, url: URL, lock_timeout: float, pool_size: int, create: bool) -> None:
         self.place = url.database or "memory"
@@ -146,7 +154,7 @@ class SQLite:
             values += wanted if column == "name" else [id.bytes for id in wanted]
         day = due_before and due_before.isoformat()
         key = after and (after[0].isoformat(), *after[1:])
-        query, values = states_query(STATE, "?", conditions, values, day, key, limit)
+        query, values = states_query(STATE, "states", "?", conditions, values, day, key, limit)
         return [
             StateRow(
                 stream_id(id),
@@ -188,6 +196,9 @@ class SQLite:
             " next_due = excluded.next_due, rank = excluded.rank, parent = excluded.parent",
             map(_cells, rows),
         )
+
+    def delete_states(self, connection: Connection) -> None:
+        _driver(connection).execute("DELETE FROM states")
 
     def refusal(self, error: BaseException) -> StoreError:
         if isinstance(error, sqlite3.IntegrityError):

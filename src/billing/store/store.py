@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent, Tracking
-from sqlalchemy import Connection, Engine, Select, func, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, Select, Table, func, insert, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -49,6 +49,7 @@ class Database(Protocol):
     engine: Engine
     place: str
     in_memory: bool
+    named: Table  # Which kinds and names there are.
 
     @property
     def driver_error(self) -> type[Exception]: ...
@@ -79,6 +80,7 @@ class Database(Protocol):
         self, connection: Connection, rows: Sequence[StateRow], expected: Sequence[int]
     ) -> int: ...
     def upsert_states(self, connection: Connection, rows: Sequence[StateRow]) -> None: ...
+    def delete_states(self, connection: Connection) -> None: ...
     def refusal(self, error: BaseException) -> StoreError: ...
 
 
@@ -145,7 +147,7 @@ class Reading:
             with self._connection() as connection:
                 page = self._database.stream_page(connection, after, topics, PAGE)
             count, event = 0, None
-            for count, event in enumerate(page, 1):
+            for count, event in enumerate(page, 1):  # noqa: B007 (read after the loop)
                 yield event
             if event is None or count < PAGE:
                 return
@@ -212,7 +214,8 @@ class Reading:
 
     def count_states(self, kind: str) -> int:
         """How many aggregates of this kind there are."""
-        return self._count(select(func.count()).where(states.c.kind == kind))
+        named = self._database.named
+        return self._count(select(func.count()).where(named.c.kind == kind))
 
     def count_due(self, kind: str, before: date) -> int:
         """How many aggregates of this kind are due before a day."""
@@ -300,7 +303,7 @@ class Tx(Reading):
         """Forget every current state, to rebuild them from the events."""
         self.lock()
         with self._connection() as connection:
-            connection.execute(states.delete())
+            self._database.delete_states(connection)
 
     def track(self, mark: Tracking) -> None:
         """Note how far another application's log was followed; it only moves forward."""
@@ -434,7 +437,12 @@ class Store(Reading):
                 self._database.lock(connection)
                 found = _schema_of(connection)  # Another process may have been first.
                 if found is None:
-                    metadata.create_all(connection)
+                    dialect = connection.dialect.name
+                    tables = metadata.sorted_tables
+                    metadata.create_all(
+                        connection,
+                        [table for table in tables if table.info.get("only", dialect) == dialect],
+                    )
                     found = SCHEMA
                     connection.execute(insert(meta).values(key="schema", value=str(found)))
         place = self._database.place
