@@ -61,3 +61,14 @@ def test_the_month_bills_each_contract_due_once_and_no_other(app):
     assert report.totals.revised
     assert app.drifted_states() == []
     assert runs.run(app, first, until, "2024-07").nothing_due
+
+
+def test_a_state_that_is_not_the_fold_of_its_events_is_told_and_made_again(app):
+    row = app.store.state("contract", portfolio.number_of(7))
+    stray = row._replace(id=portfolio.id_of(CONTRACTS), name="STRAY", version=1)
+    with app.store.transaction() as tx:
+        tx.put_states([row._replace(next_due=None), stray])
+    assert app.drifted_states() == [f"contract {row.name}", "contract STRAY"]
+    app.rebuild_states()
+    assert app.drifted_states() == []
+    assert app.store.state("contract", row.name) == row

@@ -338,25 +338,39 @@ class Totals:
 
     def add(self, event: Event) -> None:
         """Counts one recorded event."""
-        if isinstance(event, InvoiceIssued | CreditNoteIssued):
-            sign = 1 if isinstance(event, InvoiceIssued) else -1
-            if sign > 0:
-                self.invoices += 1
-            else:
-                self.credit_notes += 1
-            self.net += sign * event.net
-            self.tax += sign * event.tax
-            self.gross += sign * event.gross
-            for total in event.vat:
-                sums = self._vat.setdefault(
-                    (total.rate, total.category, total.reason), [ZERO, ZERO]
-                )
-                sums[0] += sign * total.base
-                sums[1] += sign * total.tax
+        if isinstance(event, InvoiceIssued):
+            self.invoices += 1
+            self._add(event, 1)
+        elif isinstance(event, CreditNoteIssued):
+            self.credit_notes += 1
+            self._add(event, -1)
         elif event.TOPIC == "contract.renewed":
             self.renewed += 1
         elif event.TOPIC == "contract.price_revised":
             self.revised += 1
+
+    def _add(self, document: InvoiceIssued | CreditNoteIssued, sign: int) -> None:
+        self.net += sign * document.net
+        self.tax += sign * document.tax
+        self.gross += sign * document.gross
+        for total in document.vat:
+            sums = self._vat.setdefault((total.rate, total.category, total.reason), [ZERO, ZERO])
+            sums[0] += sign * total.base
+            sums[1] += sign * total.tax
+
+    def include(self, others: Totals) -> None:
+        """Adds what others counted."""
+        self.invoices += others.invoices
+        self.credit_notes += others.credit_notes
+        self.renewed += others.renewed
+        self.revised += others.revised
+        self.net += others.net
+        self.tax += others.tax
+        self.gross += others.gross
+        for key, (base, tax) in others._vat.items():
+            sums = self._vat.setdefault(key, [ZERO, ZERO])
+            sums[0] += base
+            sums[1] += tax
 
     @property
     def vat(self) -> tuple[VatTotal, ...]:

@@ -85,7 +85,7 @@ def naive(url: str, contracts: int) -> Figures:
 
 
 def _one(app: Billing, id: Any, stamp: Stamp, book: Any) -> bool:
-    contract: Any = app.repository.get(id, projector_func=project)  # type: ignore[type-var,arg-type]
+    contract: Any = app.repository.get(id, projector_func=project)  # type: ignore[type-var]
     due = contract.next_due()
     parent = app.contract(contract.parent) if contract.parent else None
     outcome = decide(id, contract, due, book, parent, stamp)

@@ -24,6 +24,7 @@ from billing.application.states import (
     KINDS,
     Folded,
     contract_row,
+    fewer_collections,
     folds,
     kind_of_event,
     row_of,
@@ -211,8 +212,10 @@ class Billing(Application[UUID]):
     def contract_of(self, row: StateRow) -> Contract:
         """The contract a state row holds."""
         contract: Contract = KINDS["contract"].decode(row.body)
-        if any(name not in self._terms_known for _, name in contract.terms_ids):
-            self.learn_terms()
+        for _, name in contract.terms_ids:
+            if name not in self._terms_known:
+                self.learn_terms()
+                break
         return contract
 
     def learn_terms(self) -> None:
@@ -320,7 +323,7 @@ class Billing(Application[UUID]):
     def rebuild_states(self) -> int:
         """Folds every stream again and replaces every current state; how many there are."""
         count = 0
-        with self.store.transaction() as tx:
+        with fewer_collections(), self.store.transaction() as tx:
             tx.lock()
             tx.delete_all_states()
             self._terms_known.clear()

@@ -5,17 +5,17 @@ the numbers of its invoices. A run that died is run again: what it recorded stay
 follows. Two runs at once leave one set of invoices, because each contract's next event takes
 its next version.
 
-While the database writes one chunk the next is decided, numbered and encoded. That is a guess
-that nothing else happens meanwhile: versions and numbers are checked under the append lock, and
-a chunk that guessed wrong is read, decided and numbered again.
+While the database writes one chunk the next is decided, numbered and encoded, a contract after
+another: what one leaves behind is bytes. That is a guess that nothing else happens meanwhile:
+versions and numbers are checked under the append lock, and a chunk that guessed wrong is read,
+decided and numbered again.
 """
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -28,13 +28,13 @@ from eventsourcing.persistence import StoredEvent
 
 from billing import __version__, invoice, numbering
 from billing.application.core import Billing
-from billing.application.states import KINDS, contract_row, row_of
+from billing.application.states import KINDS, contract_row, fewer_collections, row_of
 from billing.contract.state import Contract
 from billing.events import Event, stamped
 from billing.events.contract import ContractSetAside
 from billing.events.invoice import CreditNoteIssued, InvoiceCredited, InvoiceIssued
 from billing.events.run import BillingRunClosed, BillingRunOpened
-from billing.identity import contract_id, invoice_id, stream
+from billing.identity import invoice_id, stream
 from billing.money import ZERO
 from billing.month import Issued, Outcome, Series, Stamp, Totals, decide, issue, set_aside
 from billing.numbering import Numbers
@@ -44,8 +44,8 @@ from billing.run import Run, recorded_by
 from billing.store import Conflict, StateRow, Store, Tx
 from indices import IndexBook
 
-CHUNK = 5_000  # Contracts a transaction writes.
-AHEAD = 4  # Chunks read at once: between two reads the database writes while we decide.
+CHUNK = 2_500  # Contracts a transaction writes.
+AHEAD = 8  # Chunks read at once: between two reads the database writes while we decide.
 ATTEMPTS = 20
 ROUNDS = 1_000
 
@@ -77,20 +77,23 @@ _Key = tuple[date, int, str]
 
 class _Entry(NamedTuple):
     key: _Key
-    id: UUID
-    contract: Contract
+    row: StateRow
 
 
-class _Numbered(NamedTuple):
-    """What one transaction writes: the outcomes with their numbers, and their states after."""
+class _Numbered:
+    """What one transaction writes, and what the run then knows: decided, numbered, encoded."""
 
-    outcomes: list[Outcome]
-    series: Series
-    contracts: list[StoredEvent]
-    invoices: list[StoredEvent]
-    notes: list[CreditNoteIssued]
-    counted: list[Event]
-    rows: list[StateRow | None]  # One an outcome; none where nothing came of it.
+    def __init__(self, series: Series) -> None:
+        self.series = series
+        self.contracts: list[StoredEvent] = []
+        self.invoices: list[StoredEvent] = []
+        self.notes: list[CreditNoteIssued] = []
+        self.rows: list[StateRow] = []
+        self.expected: list[int] = []
+        self.again: list[StateRow] = []  # Due again before the end of the run.
+        self.asides: list[tuple[str, ContractSetAside | None]] = []  # One a contract.
+        self.totals = Totals()
+        self.credits = False
 
 
 class _Pass:
@@ -114,59 +117,67 @@ class _Pass:
         self.shared = False  # Others worked on it too: the totals are read from the log.
         self.opened = False
         self.dry = False
-        self.heap: list[tuple[_Key, StateRow]] = []
+        self.page: list[tuple[_Key, StateRow]] = []  # As read, the first due at the end.
+        self.heap: list[tuple[_Key, StateRow]] = []  # Due again.
         self.bound: _Key | None = None  # The last key read from the store.
-        self.underway: tuple[list[_Entry], _Numbered, Future[_Numbered]] | None = None
+        self.underway: tuple[list[_Entry], _Numbered, Future[None]] | None = None
         self.numbers: dict[tuple[str, int], Numbers] = {}  # After all chunks, written or not yet.
         self.prefix = cache(_prefixes(app))
         self.ahead: dict[UUID, Contract] = {}  # In a dry run, contracts whose term has moved.
 
-    def decide(self, entries: Sequence[_Entry]) -> list[Outcome]:
+    def decide(self, entries: Sequence[_Entry]) -> Iterator[Outcome]:
         """What the day brings to each contract; parents before those linked to them."""
-        outcomes: list[Outcome] = []
         after: dict[UUID, Contract] = {}
-        missing = {
-            contract_id(entry.contract.parent) for entry in entries if entry.contract.parent
-        }
+        missing = {entry.row.parent for entry in entries if entry.row.parent is not None}
         if missing:
-            _settle(self)  # A parent may be of the chunk being written.
+            if self.underway and any(entry.row.id in missing for entry in self.underway[0]):
+                _settle(self)
             after = {
                 row.id: self.app.contract_of(row)
                 for row in self.app.store.states("contract", ids=missing)
             }
             after |= {id: self.ahead[id] for id in missing if id in self.ahead}
-        for entry in entries:
-            contract = entry.contract
-            parent = after.get(contract_id(contract.parent)) if contract.parent else None
-            outcome = decide(entry.id, contract, entry.key[0], self.book, parent, self.stamp)
-            if entry.id in missing:
-                after[entry.id] = outcome.after
-            outcomes.append(outcome)
-        return outcomes
+        for key, row in entries:
+            contract = self.read(row)
+            if contract is None:
+                continue
+            parent = after.get(row.parent) if row.parent is not None else None
+            outcome = decide(row.id, contract, key[0], self.book, parent, self.stamp)
+            if row.id in missing:
+                after[row.id] = outcome.after
+            yield outcome
 
-    def number(self, outcomes: list[Outcome]) -> _Numbered:
-        """The outcomes with the numbers that follow those of the chunk before."""
+    def read(self, row: StateRow) -> Contract | None:
+        """The contract of a row; one that cannot be read is set aside."""
+        try:
+            return self.app.contract_of(row)
+        except Exception as error:  # A state that cannot be read must not stop the others.
+            self.asides[row.name] = ContractSetAside(
+                due_on=_key(row)[0], clause="record", held=True,
+                reason=f"its current state cannot be read ({error}); run `billing rebuild`",
+            )
+            return None
+
+    def number(self, entries: Sequence[_Entry]) -> _Numbered:
+        """The day decided, with the numbers that follow those of the chunk before."""
         in_store = _numbers_in(self.app.store)
 
         def known(supplier: str, year: int) -> Numbers | None:
             return self.numbers.get((supplier, year)) or in_store(supplier, year)
 
-        made = _numbered(self, outcomes, Series(known, self.prefix))
-        self.took(made)
-        return made
+        return _numbered(self, self.decide(entries), Series(known, self.prefix))
 
     def took(self, made: _Numbered) -> None:
         """Remembers the last number of each sequence."""
         for event in made.series.taken(self.stamp):
             self.numbers[event.supplier, event.year] = numbering.apply(None, event)
 
-    def note(self, outcomes: Sequence[Outcome]) -> None:
+    def note(self, number: str, aside: ContractSetAside | None) -> None:
         """Keeps who was set aside; a contract done since is so no more."""
-        for outcome in outcomes:
-            if outcome.aside is not None:
-                self.asides[outcome.before.number] = outcome.aside
-            else:
-                self.asides.pop(outcome.before.number, None)
+        if aside is not None:
+            self.asides[number] = aside
+        else:
+            self.asides.pop(number, None)
 
 
 def run(
@@ -202,17 +213,6 @@ def run(
     )
 
 
-@contextmanager
-def fewer_collections() -> Iterator[None]:
-    """Has the garbage collector look less often: a chunk is a million objects, in no cycle."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
 def preview(
     app: Billing, earliest: date, until: date, name: str, chunk: int = CHUNK
 ) -> tuple[Iterator[Draft], Callable[[], Report]]:
@@ -225,17 +225,18 @@ def preview(
 
     def drafts() -> Iterator[Draft]:
         for entries in _days(current, chunk):
-            outcomes = current.decide(entries)
-            current.note(outcomes)
-            for outcome in outcomes:
+            for outcome in current.decide(entries):
+                current.note(outcome.before.number, outcome.aside)
                 issued = issue(outcome, series, earliest, current.stamp)
                 if issued.after.term != outcome.before.term:
                     current.ahead[outcome.id] = issued.after
                 for event in (*issued.contract_events, *issued.invoices):
                     current.totals.add(event)
                 row = contract_row(outcome.id, issued.after) if issued.contract_events else None
-                _again(current, [outcome], [row])
-                current.contracts += not _due_again(current, outcome, row)
+                if row is not None and _due_again(current, outcome, row):
+                    _again(current, [row])
+                else:
+                    current.contracts += 1
                 yield Draft(outcome, issued)
 
     def report() -> Report:
@@ -306,34 +307,45 @@ def _join(current: _Pass) -> None:
 def _days(current: _Pass, chunk: int) -> Iterator[list[_Entry]]:
     """Contracts due, in order, at most a day and a chunk at a time.
 
-    They come from the store a page after another, and from the heap when a contract is due
-    again within what was read already (`_again`).
+    They come from the store a page of chunks after another, and from the heap when a contract is
+    due again within what was read already (`_again`).
     """
-    app, heap, page = current.app, current.heap, chunk * AHEAD
+    app, size = current.app, chunk * AHEAD
     exhausted = False
     while True:
-        beyond = not heap or (current.bound is not None and heap[0][0] > current.bound)
-        if not exhausted and beyond:
+        first = _first(current)
+        if not exhausted and (first is None or (current.bound and first > current.bound)):
             _settle(current)  # So that the store says who is due again.
             rows = app.store.states(
-                "contract", due_before=current.until, after=current.bound, limit=page
+                "contract", due_before=current.until, after=current.bound, limit=size
             )
-            exhausted = len(rows) < page
-            for row in rows:
-                heappush(heap, (_key(row), row))
+            exhausted = len(rows) < size
+            current.page[:0] = [(_key(row), row) for row in reversed(rows)]
             current.bound = None if exhausted else _key(rows[-1])
             continue
-        if not heap:
+        if first is None:
             return
         wave: list[_Entry] = []
-        day, bound = heap[0][0][0], current.bound
-        while heap and heap[0][0][0] == day and len(wave) < chunk:
-            if bound is not None and heap[0][0] > bound:
+        day, bound = first[0], current.bound
+        while first is not None and first[0] == day and len(wave) < chunk:
+            if bound is not None and first > bound:
                 break
-            if (entry := _entry(current, heappop(heap)[1])) is not None:
-                wave.append(entry)
-        if wave:
-            yield wave
+            wave.append(_Entry(first, _pop(current)))
+            first = _first(current)
+        yield wave
+
+
+def _first(current: _Pass) -> _Key | None:
+    """The key of the first contract that waits, of those read and those due again."""
+    if current.page and not (current.heap and current.heap[0][0] < current.page[-1][0]):
+        return current.page[-1][0]
+    return current.heap[0][0] if current.heap else None
+
+
+def _pop(current: _Pass) -> StateRow:
+    if current.page and not (current.heap and current.heap[0][0] < current.page[-1][0]):
+        return current.page.pop()[1]
+    return heappop(current.heap)[1]
 
 
 def _key(row: StateRow) -> _Key:
@@ -341,167 +353,164 @@ def _key(row: StateRow) -> _Key:
     return row.next_due, row.rank, row.name
 
 
-def _entry(current: _Pass, row: StateRow) -> _Entry | None:
-    key = _key(row)
-    try:
-        contract = current.app.contract_of(row)
-    except Exception as error:  # A state that cannot be read must not stop the others.
-        current.asides[row.name] = ContractSetAside(
-            due_on=key[0], clause="record", held=True,
-            reason=f"its current state cannot be read ({error}); run `billing rebuild`",
-        )
-        return None
-    return _Entry(key, row.id, contract)
-
-
-def _due_again(current: _Pass, outcome: Outcome, row: StateRow | None) -> bool:
-    if row is None or (outcome.aside is not None and outcome.aside.held):
-        return False  # Nothing came of it: asking again would bring nothing more.
+def _due_again(current: _Pass, outcome: Outcome, row: StateRow) -> bool:
+    if outcome.aside is not None and outcome.aside.held:
+        return False
     return row.next_due is not None and row.next_due < current.until
 
 
-def _again(current: _Pass, outcomes: list[Outcome], rows: list[StateRow | None]) -> None:
-    """Puts back the contracts that are due again before the end of the run."""
-    for outcome, row in zip(outcomes, rows, strict=True):
-        if row is not None and _due_again(current, outcome, row):
-            key = _key(row)
-            if current.dry or current.bound is None or key <= current.bound:
-                heappush(current.heap, (key, row))
+def _again(current: _Pass, rows: Iterable[StateRow]) -> None:
+    """Puts back contracts that are due again, unless the store is still to be read so far."""
+    for row in rows:
+        key = _key(row)
+        if current.dry or current.bound is None or key <= current.bound:
+            heappush(current.heap, (key, row))
 
 
 def _carry_out(current: _Pass, entries: list[_Entry], writer: ThreadPoolExecutor) -> None:
     """Decides one day of a chunk, and has it written while the next is decided."""
-    made = current.number(current.decide(entries))
+    made = current.number(entries)
     if not _settle(current):
-        made = current.number(current.decide(entries))
-    if _credits(made):  # What is left to credit is known under the lock only.
-        _insist(current, entries, made)
+        made = current.number(entries)
+    if made.credits:  # What is left to credit is known under the lock only.
+        _insist(current, entries)
         return
+    current.took(made)
+    _again(current, made.again)
     current.underway = entries, made, writer.submit(_write, current, made)
-    _again(current, made.outcomes, made.rows)
+    if current.app.store.in_process:
+        _settle(current)  # Nothing else can be done meanwhile.
 
 
 def _settle(current: _Pass) -> bool:
-    """Waits until the chunk underway is written; false when it was not written as guessed."""
+    """Waits until the chunk underway is written; false when others had changed some of it."""
     if current.underway is None:
         return True
-    entries, guessed, written = current.underway
+    entries, made, written = current.underway
     current.underway = None
     try:
-        made = written.result()
+        written.result()
     except Conflict:
-        _insist(current, entries, None)
+        _meet(current)
+        _insist(current, _fresh(current, entries))
         return False
     _count(current, made)
-    if made is not guessed:
-        current.took(made)
-    return made is guessed
+    return True
 
 
-def _insist(current: _Pass, entries: list[_Entry], made: _Numbered | None) -> None:
-    """Records one day of a chunk now; what changed meanwhile is read again."""
-    day = entries[0].key[0]
+def _insist(current: _Pass, entries: list[_Entry]) -> None:
+    """Records one day of a chunk under the lock; what changed meanwhile is read again."""
     for _ in range(ATTEMPTS):
-        if made is None:
-            current.shared = True
-            current.numbers.clear()
-            _join(current)
-            entries = _fresh(current, day, entries)
-            if not entries:
-                return
-            made = current.number(current.decide(entries))
+        if not entries:
+            return
         try:
-            made = _write(current, made)
+            made = _write_anew(current, list(current.decide(entries)))
         except Conflict:
-            made = None
+            _meet(current)
+            entries = _fresh(current, entries)
             continue
-        _count(current, made)
         current.took(made)
-        _again(current, made.outcomes, made.rows)
+        _again(current, made.again)
+        _count(current, made)
         return
-    raise Conflict(f"{len(entries)} contracts due on {day} keep changing; run the month again")
+    raise Conflict(
+        f"{len(entries)} contracts due on {entries[0].key[0]} keep changing; run the month again"
+    )
+
+
+def _meet(current: _Pass) -> None:
+    """Others are at work on the same contracts or numbers."""
+    current.shared = True
+    current.numbers.clear()
+    _join(current)
 
 
 def _count(current: _Pass, made: _Numbered) -> None:
     """Adds up what was written."""
     if made.contracts:
         current.opened = True
-    current.note(made.outcomes)
+    for number, aside in made.asides:
+        current.note(number, aside)
     for stored in made.invoices:
         current.digest.update(stored.state)
-    for event in made.counted:
-        current.totals.add(event)
-    for outcome, row in zip(made.outcomes, made.rows, strict=True):
-        current.contracts += not _due_again(current, outcome, row)
+    current.totals.include(made.totals)
+    current.contracts += len(made.asides) - len(made.again)
 
 
-def _fresh(current: _Pass, day: date, entries: Sequence[_Entry]) -> list[_Entry]:
+def _fresh(current: _Pass, entries: Sequence[_Entry]) -> list[_Entry]:
     """The same contracts as they are now; those due later wait for their day."""
+    day = entries[0].key[0]
     found = []
-    for row in current.app.store.states("contract", ids=[entry.id for entry in entries]):
+    for row in current.app.store.states("contract", ids=[entry.row.id for entry in entries]):
         if row.next_due is None or row.next_due >= current.until:
             continue
-        entry = _entry(current, row)
-        if entry is None:
-            continue
         if row.next_due <= day:
-            found.append(entry._replace(key=(day, entry.key[1], entry.key[2])))
+            found.append(_Entry((day, row.rank, row.name), row))
         else:
-            heappush(current.heap, (entry.key, row))
-    return sorted(found, key=lambda entry: entry.key)
+            heappush(current.heap, (_key(row), row))
+    return sorted(found)
 
 
-def _numbered(current: _Pass, outcomes: list[Outcome], series: Series) -> _Numbered:
+def _numbered(current: _Pass, outcomes: Iterable[Outcome], series: Series) -> _Numbered:
     """The outcomes with their numbers, encoded."""
-    made = _Numbered(outcomes, series, [], [], [], [], [])
+    made = _Numbered(series)
     for outcome in outcomes:
+        made.asides.append((outcome.before.number, outcome.aside))
         issued = issue(outcome, series, current.earliest, current.stamp)
         if not issued.contract_events:
-            made.rows.append(None)
             continue
-        made.contracts.extend(map(to_stored, issued.contract_events))
-        made.rows.append(contract_row(outcome.id, issued.after))
-        made.counted.extend(issued.contract_events)
+        for event in issued.contract_events:
+            made.contracts.append(to_stored(event))
+            made.totals.add(event)
         for document in issued.invoices:
             made.invoices.append(to_stored(document))
-            made.counted.append(document)
+            made.totals.add(document)
             if type(document) is CreditNoteIssued:
                 made.notes.append(document)
+                made.credits = True
+        row = contract_row(outcome.id, issued.after)
+        made.rows.append(row)
+        made.expected.append(outcome.before.version)
+        if _due_again(current, outcome, row):
+            made.again.append(row)
     return made
 
 
-def _credits(made: _Numbered) -> bool:
-    return any(due.credits for outcome in made.outcomes for due in outcome.bills)
-
-
-def _write(current: _Pass, made: _Numbered) -> _Numbered:
-    """One transaction: the day's events, invoices, numbers and states; as it was written."""
+def _write(current: _Pass, made: _Numbered) -> None:
+    """One transaction: the day's events, invoices, numbers and states, if all is as guessed."""
     if not made.contracts:
-        return made
-    app, stamp = current.app, current.stamp
+        return
+    with current.app.store.transaction() as tx:
+        tx.lock()
+        if made.series.moved(_numbers_in(tx)):
+            raise Conflict("Invoices were numbered meanwhile; number these again.")
+        _append(current, tx, made)
+
+
+def _write_anew(current: _Pass, outcomes: list[Outcome]) -> _Numbered:
+    """The same, numbered under the lock: nothing can move meanwhile."""
+    app = current.app
+    if not any(outcome.events or outcome.bills for outcome in outcomes):
+        return _numbered(current, outcomes, series_of(app, app.store))
     with app.store.transaction() as tx:
         tx.lock()
-        if _credits(made):
-            outcomes = [_creditable(tx, outcome, stamp) for outcome in made.outcomes]
-            made = _numbered(current, outcomes, series_of(app, tx))
-        elif made.series.moved(_numbers_in(tx)):
-            made = _numbered(current, made.outcomes, series_of(app, tx))
-        credited = list(credit_marks(tx, made.notes, stamp))
-        taken = list(made.series.taken(stamp))
-        opening = [] if current.opened else [_opened(current)]
-        tx.append(
-            [to_stored(e) for e in opening] + made.contracts + made.invoices
-            + [to_stored(e) for e in (*credited, *taken)]
-        )
-        changed = [
-            (row, outcome.before.version)
-            for outcome, row in zip(made.outcomes, made.rows, strict=True)
-            if row is not None
-        ]
-        tx.put_states([row for row, _ in changed], [version for _, version in changed])
-        for event in (*opening, *taken):
-            _put(tx, event)
+        creditable = (_creditable(tx, outcome, current.stamp) for outcome in outcomes)
+        made = _numbered(current, creditable, series_of(app, tx))
+        _append(current, tx, made)
     return made
+
+
+def _append(current: _Pass, tx: Tx, made: _Numbered) -> None:
+    credited = list(credit_marks(tx, made.notes, current.stamp))
+    taken = list(made.series.taken(current.stamp))
+    opening = [] if current.opened else [_opened(current)]
+    tx.append(
+        [to_stored(e) for e in opening] + made.contracts + made.invoices
+        + [to_stored(e) for e in (*credited, *taken)]
+    )
+    tx.put_states(made.rows, made.expected)
+    for event in (*opening, *taken):
+        _put(tx, event)
 
 
 def _creditable(tx: Tx, outcome: Outcome, stamp: Stamp) -> Outcome:

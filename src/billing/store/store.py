@@ -374,6 +374,11 @@ class Store(Reading):
             raise
         return store
 
+    @property
+    def in_process(self) -> bool:
+        """Whether this process does the database's work: it cannot do its own meanwhile."""
+        return self._database.one_writer
+
     def close(self) -> None:
         """Let go of every connection."""
         if self._only:
