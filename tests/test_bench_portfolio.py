@@ -25,9 +25,7 @@ def app(tmp_path_factory):
 
 def test_every_contract_has_twenty_events_and_the_state_they_fold_to(app):
     topics = [event.TOPIC for _, event in app.recorded()]
-    counted = Counter(
-        e.originator_id for _, e in app.recorded() if e.TOPIC.startswith("contract.")
-    )
+    counted = Counter(e.originator_id for _, e in app.recorded() if e.TOPIC.startswith("contract."))
     assert len(set(topics)) > 12
     assert counted == {portfolio.id_of(place): 20 for place in range(CONTRACTS)}
     assert app.drifted_states() == []

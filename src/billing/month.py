@@ -12,6 +12,8 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from billing.clauses.payment import Payment, collected_on, due_on
 from billing.clauses.vat import VatTotal, tax_on
 from billing.contract import bill, cover, renew, revise
@@ -84,9 +86,7 @@ def decide(
                 break
         bills = () if aside is not None and aside.held else tuple(bill.due(after, day, book))
     except CannotBill as cannot:
-        aside = ContractSetAside(
-            due_on=day, clause=cannot.clause, reason=cannot.reason, held=True
-        )
+        aside = ContractSetAside(due_on=day, clause=cannot.clause, reason=cannot.reason, held=True)
         bills = ()
     except IndexUnavailable as unavailable:
         aside = ContractSetAside(due_on=day, clause="vat", reason=str(unavailable), held=True)
@@ -123,7 +123,10 @@ def set_aside(outcome: Outcome, clause: str, reason: str, stamp: Stamp) -> Outco
 def _known(contract: Contract, aside: ContractSetAside) -> bool:
     last = contract.aside
     return last is not None and (last.due_on, last.clause, last.reason, last.held) == (
-        aside.due_on, aside.clause, aside.reason, aside.held,
+        aside.due_on,
+        aside.clause,
+        aside.reason,
+        aside.held,
     )
 
 
@@ -169,8 +172,12 @@ class Series:
             before = self._before[supplier, year]
             yield stamped(
                 InvoiceNumbersTaken(
-                    supplier=supplier, year=year, first=first, last=following - 1,
-                    last_issued_on=self._days[supplier, year], run=stamp.run,
+                    supplier=supplier,
+                    year=year,
+                    first=first,
+                    last=following - 1,
+                    last_issued_on=self._days[supplier, year],
+                    run=stamp.run,
                 ),
                 stream("numbers", name(supplier, year)),
                 before.version + 1 if before else 1,
@@ -200,9 +207,7 @@ def issue(outcome: Outcome, series: Series, earliest: date, stamp: Stamp) -> Iss
             issued = _invoice(after, due, series, day, version, stamp)
             invoice = issued.number
             invoices.append(issued)
-        notes = [
-            _credit_note(after, credit, series, day, version, stamp) for credit in due.credits
-        ]
+        notes = [_credit_note(after, credit, series, day, version, stamp) for credit in due.credits]
         invoices += notes
         event = InstalmentBilled(
             originator_id=outcome.id,
@@ -271,16 +276,21 @@ def _credit_note(
     contract: Contract, credit: Credit, series: Series, day: date, version: int, stamp: Stamp
 ) -> CreditNoteIssued:
     return credit_note(
-        credit.issuer or contract.party_on("supplier", day), contract.party_on("client", day),
-        contract.number, version, credit.invoice,
-        tuple(_positive(line) for line in credit.lines), credit.reason,
-        contract.purchase_order, series, day, stamp,
+        credit.issuer or contract.party_on("supplier", day),
+        contract.party_on("client", day),
+        contract.number,
+        version,
+        credit.invoice,
+        tuple(_positive(line) for line in credit.lines),
+        credit.reason,
+        contract.purchase_order,
+        series,
+        day,
+        stamp,
     )
 
 
 def _positive(line: Line) -> Line:
-    from msgspec.structs import replace
-
     return replace(line, net=-line.net)
 
 
@@ -289,7 +299,7 @@ def credit_note(
     client: str,
     contract: str,
     contract_version: int,
-    credits: str,
+    credited: str,
     lines: tuple[Line, ...],
     reason: str,
     purchase_order: str,
@@ -312,7 +322,7 @@ def credit_note(
         client=client,
         contract=contract,
         contract_version=contract_version,
-        credits=credits,
+        credits=credited,
         issued_on=issued_on,
         lines=lines,
         vat=vat,
@@ -388,6 +398,15 @@ def month_days(month: date) -> tuple[date, date]:
 
 
 __all__ = [
-    "Issued", "Outcome", "Payment", "Series", "Stamp", "Totals", "credit_note", "decide", "issue",
-    "month_days", "set_aside",
+    "Issued",
+    "Outcome",
+    "Payment",
+    "Series",
+    "Stamp",
+    "Totals",
+    "credit_note",
+    "decide",
+    "issue",
+    "month_days",
+    "set_aside",
 ]

@@ -219,8 +219,11 @@ def main() -> None:
     parser.add_argument(
         "--contracts", type=int, action="append", help="size of the portfolio; may be repeated"
     )
-    parser.add_argument("--million", action="store_true",
-                        help="10,000, 100,000 and a million contracts: an hour or more")
+    parser.add_argument(
+        "--million",
+        action="store_true",
+        help="10,000, 100,000 and a million contracts: an hour or more",
+    )
     parser.add_argument("--database", choices=["postgresql", "sqlite"], action="append")
     parser.add_argument("--times", type=int, default=3, help="medians of so many")
     parser.add_argument("--json", type=Path, help="file to write the figures to")

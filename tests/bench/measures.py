@@ -39,11 +39,13 @@ def month(url: str, contracts: int) -> Figures:
     most = peak()
     assert not report.set_aside, report.set_aside[:3]
     # Contracts, not invoices: one that is billed twice in the month counts once.
-    billed = len({
-        event.contract
-        for _, event in app.recorded(before + 1, topics=["invoice.issued"])
-        if isinstance(event, InvoiceIssued)
-    })
+    billed = len(
+        {
+            event.contract
+            for _, event in app.recorded(before + 1, topics=["invoice.issued"])
+            if isinstance(event, InvoiceIssued)
+        }
+    )
     return {
         "peak": most,
         "seconds": seconds,

@@ -66,6 +66,10 @@ def in_a_process(*words: str, folder: Path, **env: str) -> subprocess.CompletedP
     """The command as the shell runs it."""
     return subprocess.run(
         [sys.executable, "-m", "billing", *words],
-        cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", **env},
     )

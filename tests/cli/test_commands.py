@@ -59,9 +59,7 @@ def test_the_help_lists_sections_commands_and_exit_codes():
 
 
 def test_the_help_imports_neither_the_engine_nor_the_tables():
-    asked = (
-        "import sys; from billing.cli import cli; cli.main(['--help'], standalone_mode=False)"
-    )
+    asked = "import sys; from billing.cli import cli; cli.main(['--help'], standalone_mode=False)"
     heavy = ("msgspec", "rich", "sqlalchemy", "eventsourcing", "billing.application")
     program = f"""
 import sys, atexit
@@ -69,7 +67,10 @@ atexit.register(lambda: print([m for m in {heavy!r} if m in sys.modules], file=s
 {asked}
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False,
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
         env={"PYTHONPATH": ":".join(sys.path)},
     )
     assert done.stderr.strip().endswith("[]"), done.stderr
@@ -81,7 +82,9 @@ def test_the_help_costs_little_more_than_click_itself():
         for _ in range(5):
             start = time.perf_counter()
             subprocess.run(
-                [sys.executable, *command], capture_output=True, check=False,
+                [sys.executable, *command],
+                capture_output=True,
+                check=False,
                 env={"PYTHONPATH": ":".join(sys.path)},
             )
             took.append(time.perf_counter() - start)
@@ -124,17 +127,25 @@ def test_the_database_is_the_one_of_the_environment_else_billing_db_here(tmp_pat
     done = in_a_process("sign", str(INTEGRAL), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "billing.db").exists()
-    done = in_a_process(
-        "sign", str(INTEGRAL), folder=tmp_path, DATABASE_URL="sqlite:///other.db"
-    )
+    done = in_a_process("sign", str(INTEGRAL), folder=tmp_path, DATABASE_URL="sqlite:///other.db")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "other.db").exists()
 
 
 def test_amounts_are_texts_and_days_iso_in_json(signed: Desk):
     told = signed.reads_json(
-        "add", NUMBER, "--code", "PC-12", "--label", "Poste", "--price", "45.00", "--per", "month",
-        "--since", "2023-07-10",
+        "add",
+        NUMBER,
+        "--code",
+        "PC-12",
+        "--label",
+        "Poste",
+        "--price",
+        "45.00",
+        "--per",
+        "month",
+        "--since",
+        "2023-07-10",
     )
     (event,) = told["events"]
     assert event["event"] == "contract.equipment_added"

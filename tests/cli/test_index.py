@@ -24,8 +24,15 @@ def test_what_a_clause_reads_on_a_day_is_shown_with_its_source(now: Desk):
 
 def test_a_value_is_published_on_the_living_series_of_its_family(now: Desk):
     said = now.reads(
-        "index", "publish", "SYNTEC", "2026-09", "330.1", "--source", "syntec.fr",
-        "--published-on", "2026-10-30",
+        "index",
+        "publish",
+        "SYNTEC",
+        "2026-09",
+        "330.1",
+        "--source",
+        "syntec.fr",
+        "--published-on",
+        "2026-10-30",
     )
     assert "SYNTEC_REVISED: 2026-09 = 330.1, published on 2026-10-30" in said
 
@@ -33,8 +40,15 @@ def test_a_value_is_published_on_the_living_series_of_its_family(now: Desk):
 def test_the_same_value_twice_is_nothing_new(now: Desk):
     for said in ("SYNTEC_REVISED: 2026-09", "nothing new: it was known already"):
         assert said in now.reads(
-            "index", "publish", "SYNTEC", "2026-09", "330.1", "--source", "syntec.fr",
-            "--published-on", "2026-10-30",
+            "index",
+            "publish",
+            "SYNTEC",
+            "2026-09",
+            "330.1",
+            "--source",
+            "syntec.fr",
+            "--published-on",
+            "2026-10-30",
         )
 
 
@@ -88,17 +102,40 @@ def test_an_import_with_one_value_refused_records_none(now: Desk):
 def test_an_index_is_substituted_in_one_contract_by_a_decision(now: Desk):
     now.reads("sign", ALLIANCE)
     said = now.reads(
-        "index", "substitute", "AT-2024-112", "BDF_DISCOUNT", "ECB_MRO", "--by", "les parties",
-        "--evidence", "avenant 1",
+        "index",
+        "substitute",
+        "AT-2024-112",
+        "BDF_DISCOUNT",
+        "ECB_MRO",
+        "--by",
+        "les parties",
+        "--evidence",
+        "avenant 1",
     )
     assert "BDF_DISCOUNT replaced by ECB_MRO, decided by les parties: avenant 1" in said
     said = now.is_refused(
-        "index", "substitute", "AT-2024-112", "SYNTEC", "ECB_MRO", "--by", "x",
-        "--evidence", "y", code=3,
+        "index",
+        "substitute",
+        "AT-2024-112",
+        "SYNTEC",
+        "ECB_MRO",
+        "--by",
+        "x",
+        "--evidence",
+        "y",
+        code=3,
     )
     assert "SYNTEC is in none of its clauses" in said
     said = now.is_refused(
-        "index", "substitute", "AT-2024-112", "PSDT", "FSD2", "--by", "x", "--base-value", "1",
+        "index",
+        "substitute",
+        "AT-2024-112",
+        "PSDT",
+        "FSD2",
+        "--by",
+        "x",
+        "--base-value",
+        "1",
         code=2,
     )
     assert "a base needs --base-value, --base-period and --base-published-on" in said
@@ -106,6 +143,8 @@ def test_an_index_is_substituted_in_one_contract_by_a_decision(now: Desk):
 
 def test_the_series_are_listed_before_anything_was_recorded(now: Desk):
     assert {one["series"] for one in now.reads_json("index", "list")} >= {
-        "SYNTEC_REVISED", "ECB_MRO", "FSD2"
+        "SYNTEC_REVISED",
+        "ECB_MRO",
+        "FSD2",
     }
     assert not (now.folder / "billing.db").exists()

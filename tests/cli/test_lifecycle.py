@@ -54,8 +54,18 @@ def test_a_signature_of_a_day_to_come_is_refused(desk: Desk):
 
 def test_added_equipment_is_told_with_what_it_will_cost(billed: Desk):
     said = billed.reads(
-        "add", NUMBER, "--code", "PC-12", "--label", "Poste", "--price", "45.00", "--per", "month",
-        "--since", "2023-07-10",
+        "add",
+        NUMBER,
+        "--code",
+        "PC-12",
+        "--label",
+        "Poste",
+        "--price",
+        "45.00",
+        "--per",
+        "month",
+        "--since",
+        "2023-07-10",
     )
     assert "2023-07-10  PC-12 45.00 € a month enters the cover" in said
     # 22 days of 31 of July are caught up: 45.00 × 22/31 = 31.94; 270.00 + 45.00 + 31.94 = 346.94.
@@ -68,7 +78,9 @@ def test_the_catalogue_of_the_form_fills_in_what_is_not_said(signed: Desk):
     )
     item = told["events"][0]["item"]
     assert (item["code"], item["label"], item["kind"]) == (
-        "POSTE-9", "Maintenance d'un poste de travail", "equipment"
+        "POSTE-9",
+        "Maintenance d'un poste de travail",
+        "equipment",
     )
 
 
@@ -113,8 +125,19 @@ def test_usage_is_told_with_the_sum_that_is_billed(billed: Desk):
 def test_work_is_billed_at_the_rate_card_or_by_a_quote(signed: Desk):
     assert "90.00 € to bill" in signed.reads("work", NUMBER, "DEPLACEMENT", "--at-fault")
     said = signed.reads(
-        "work", NUMBER, "CABLAGE", "--quote", "D-12", "--label", "Câblage", "--price", "250.00",
-        "--accepted-on", "2023-07-18", "--quantity", "2",
+        "work",
+        NUMBER,
+        "CABLAGE",
+        "--quote",
+        "D-12",
+        "--label",
+        "Câblage",
+        "--price",
+        "250.00",
+        "--accepted-on",
+        "2023-07-18",
+        "--quantity",
+        "2",
     )
     assert "500.00 € to bill, due 2023-07-20: Câblage – devis D-12" in said
     assert "goes with the accepted quote" in signed.is_refused(
@@ -127,17 +150,23 @@ def test_work_is_billed_at_the_rate_card_or_by_a_quote(signed: Desk):
 
 def test_an_amendment_tells_each_parameter_before_and_after(signed: Desk):
     said = signed.reads(
-        "amend", NUMBER, "--set", "payment.days=30", "--price", "SERVEUR=99.00",
-        "--from", "2023-10-01", "--reason", "avenant 1",
+        "amend",
+        NUMBER,
+        "--set",
+        "payment.days=30",
+        "--price",
+        "SERVEUR=99.00",
+        "--from",
+        "2023-10-01",
+        "--reason",
+        "avenant 1",
     )
     assert "2023-10-01  clauses amended by agreement: avenant 1 (SERVEUR 95.00 → 99.00 €)" in said
     assert "payment.days: 15 → 30" in said
 
 
 def test_an_amendment_changes_one_entry_of_a_list_and_leaves_the_others(signed: Desk):
-    terms = signed.writes(
-        "avenant.toml", '[[meters]]\ncode = "SAUVEGARDE"\nunit_price = "2.50"\n'
-    )
+    terms = signed.writes("avenant.toml", '[[meters]]\ncode = "SAUVEGARDE"\nunit_price = "2.50"\n')
     said = signed.reads("amend", NUMBER, "--terms", terms)
     assert "meters[1].unit_price: 3.00 → 2.50" in said
     assert "included" not in said
@@ -163,7 +192,14 @@ def test_a_new_supplier_takes_the_contract_and_its_mandate(signed: Desk):
         'name = "Pixel Tech"\nsiren = "999 001 019"\ncreditor_identifier = "FR13222449274"\n',
     )
     said = signed.reads(
-        "assign", NUMBER, "--side", "supplier", "--to", "REPRENEUR", "--party", party,
+        "assign",
+        NUMBER,
+        "--side",
+        "supplier",
+        "--to",
+        "REPRENEUR",
+        "--party",
+        party,
     )
     assert "the supplier is now REPRENEUR" in said
     assert "mandate amended on 2023-07-20: creditor REPRENEUR, FR13222449274" in said
@@ -241,18 +277,36 @@ def test_a_suspension_waits_for_its_clock(desk: Desk):
 def test_a_termination_tells_its_indemnity(desk: Desk):
     desk.reads("sign", ALLIANCE, today="2024-05-21")
     refused = desk.is_refused(
-        "terminate", "AT-2024-112", "--cause", "moved_abroad", "--side", "client", code=3,
+        "terminate",
+        "AT-2024-112",
+        "--cause",
+        "moved_abroad",
+        "--side",
+        "client",
+        code=3,
         today="2024-08-20",
     )
     assert "the client may not end it for moved_abroad; it allows:" in refused
     said = desk.reads(
-        "terminate", "AT-2024-112", "--cause", "convenience", "--side", "client",
-        "--on", "2024-09-01", today="2024-08-20",
+        "terminate",
+        "AT-2024-112",
+        "--cause",
+        "convenience",
+        "--side",
+        "client",
+        "--on",
+        "2024-09-01",
+        today="2024-08-20",
     )
     # 57 months were left of 60, at 180.00 €: 10260.00; three quarters are 7695.00.
     assert "indemnity of 7695.00 €: 0.75 × 10260.00 € (57" in said
     settled = desk.reads(
-        "settle-indemnity", "AT-2024-112", "--amount", "5000", "--reason", "transaction",
+        "settle-indemnity",
+        "AT-2024-112",
+        "--amount",
+        "5000",
+        "--reason",
+        "transaction",
         today="2024-08-21",
     )
     assert "indemnity of 7695.00 € brought to 5000.00 €: transaction" in settled
@@ -273,7 +327,5 @@ def test_an_invoice_is_received_then_credited_in_part(billed: Desk):
         "credit-note", number, "--line", 1, "--line", 1, "--reason", "deux fois", code=3
     )
     assert "line 1 is named twice" in said
-    said = billed.is_refused(
-        "credit-note", number, "--net", "300", "--reason", "trop", code=3
-    )
+    said = billed.is_refused("credit-note", number, "--net", "300", "--reason", "trop", code=3)
     assert "300 € to credit; expected more than 0, at most 270.00" in said

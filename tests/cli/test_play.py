@@ -147,12 +147,17 @@ def test_every_action_has_a_sentence_and_a_schema(desk: Desk, word: str):
 def test_the_schema_of_a_life_takes_what_play_takes_and_refuses_what_it_refuses(desk: Desk):
     validator = jsonschema.Draft202012Validator(desk.reads_json("schema", "life"))
     action = {
-        "on": "2023-09-17", "do": "amend", "contract": NUMBER,
-        "terms": {"payment": {"days": 30}}, "prices": {"A": "1.00"},
+        "on": "2023-09-17",
+        "do": "amend",
+        "contract": NUMBER,
+        "terms": {"payment": {"days": 30}},
+        "prices": {"A": "1.00"},
     }
     validator.validate({"actions": [action]})
     for wrong in (
-        {"terms": {"payment": {"dayz": 30}}}, {"prices": {"A": "1,00"}}, {"contrat": "X"},
+        {"terms": {"payment": {"dayz": 30}}},
+        {"prices": {"A": "1,00"}},
+        {"contrat": "X"},
     ):
         assert not validator.is_valid({"actions": [{**action, **wrong}]})
     assert not validator.is_valid({"actions": [{**action, "do": "amnd"}]})
@@ -164,13 +169,18 @@ def test_every_schema_is_a_json_schema(desk: Desk, name: str):
 
 
 def test_an_action_is_the_same_from_a_program_as_from_a_file():
-    action = action_of({
-        "do": "work", "contract": NUMBER, "code": "DEPLACEMENT", "done_on": "2023-09-17",
-        "quantity": "2",
-    })
+    action = action_of(
+        {
+            "do": "work",
+            "contract": NUMBER,
+            "code": "DEPLACEMENT",
+            "done_on": "2023-09-17",
+            "quantity": "2",
+        }
+    )
     assert action.perform.__name__ == "perform"
     assert str(action.done_on) == "2023-09-17"  # type: ignore[attr-defined]
-    with pytest.raises(BadFile, match="done_on = \"17/09/2023\": a date was expected"):
+    with pytest.raises(BadFile, match='done_on = "17/09/2023": a date was expected'):
         action_of({"do": "work", "contract": NUMBER, "code": "D", "done_on": "17/09/2023"})
 
 

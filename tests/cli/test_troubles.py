@@ -49,7 +49,7 @@ def held(desk: Desk) -> Iterator[None]:
         (("deposit", NUMBER, "-5"), "no negative number is expected"),
         (("deposit", NUMBER, "12,50"), 'AMOUNT "12,50": decimals follow a point: "12.50"'),
         (("usage", NUMBER, "SAUVEGARDE", "2023-13", "1"), 'MONTH "2023-13": a month was expected'),
-        (("amend", NUMBER, "--set", "payment.dayz=1"), '--set payment.dayz: unknown key'),
+        (("amend", NUMBER, "--set", "payment.dayz=1"), "--set payment.dayz: unknown key"),
         (("amend", NUMBER, "--set", "payment"), "CLAUSE.NAME=VALUE was expected"),
         (("amend", NUMBER, "--price", "POSTE-1"), "CODE=PRICE was expected"),
         (("terminate", NUMBER, "--cause", "boredom", "--side", "client"), '--cause "boredom"'),
@@ -129,12 +129,16 @@ def test_a_bad_contract_file_is_told_fault_by_fault_with_its_lines(desk: Desk):
     path = desk.writes("bad.toml", text)
     said = desk.is_refused("sign", path, code=4)
     assert re.findall(r"bad\.toml:\d+: ([\w.\[\]]+)", said) == [
-        "client.siren", "items[1].unit_price", "items[1].serail",
+        "client.siren",
+        "items[1].unit_price",
+        "items[1].serail",
     ]
     assert 'did you mean "serial"?' in said
     faults = json.loads(desk.is_refused("--json", "sign", path, code=4))["faults"]
     assert [fault["key"] for fault in faults] == [
-        "client.siren", "items[1].unit_price", "items[1].serail",
+        "client.siren",
+        "items[1].unit_price",
+        "items[1].serail",
     ]
     assert all(fault["line"] for fault in faults)
 
@@ -147,9 +151,7 @@ def test_a_bad_contract_file_is_told_fault_by_fault_with_its_lines(desk: Desk):
         ("date.toml", "signed_on = 2023-02-31", "date.toml:1: this is not TOML"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_so(
-    desk: Desk, name: str, text: str | None, told: str
-):
+def test_a_file_that_cannot_be_read_is_told_so(desk: Desk, name: str, text: str | None, told: str):
     path = desk.folder / name if text is None else desk.writes(name, text)
     assert told in desk.is_refused("sign", path, code=4)
 
@@ -221,8 +223,9 @@ def test_an_address_of_no_known_database_is_refused(tmp_path: Path):
 
 def test_an_event_that_this_version_does_not_know_is_told(signed: Desk):
     with sqlite3.connect(signed.folder / "billing.db") as connection:
-        connection.execute("UPDATE events SET topic = 'contract.teleported' "
-                           "WHERE topic = 'contract.signed'")
+        connection.execute(
+            "UPDATE events SET topic = 'contract.teleported' WHERE topic = 'contract.signed'"
+        )
     said = signed.is_refused("resume", NUMBER, code=6)
     assert "contract.teleported: this version of the program does not know it" in said
 
@@ -277,7 +280,12 @@ def test_a_reader_that_has_seen_enough_is_no_trouble(tmp_path: Path):
 
     program = f"{sys.executable} -m billing schema life | head -c 10"
     done = subprocess.run(
-        program, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
+        program,
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
         env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PATH": "/usr/bin:/bin"},
     )
     assert done.stderr == ""

@@ -50,7 +50,7 @@ class House:
 
     def alter(self, position: int, **fields: Any) -> None:
         """Someone changes stored fields of an event, behind the application's back."""
-        (_, stored), = self.app.store.read_log(position, position)
+        ((_, stored),) = self.app.store.read_log(position, position)
         body = msgspec.json.decode(stored.state) | fields
         state = msgspec.json.encode(body)
         self.sql("UPDATE events SET state = ? WHERE position = ?", state, position)
@@ -77,8 +77,15 @@ class House:
         self.now = datetime.combine(day(text), datetime.min.time(), UTC).replace(hour=8)
 
     def sign(
-        self, number: str, terms: Terms, *items: Item, signed_on: str, starts_on: str = "",
-        form: str = "integral-micro", parent: Contract | None = None, **more: Any,
+        self,
+        number: str,
+        terms: Terms,
+        *items: Item,
+        signed_on: str,
+        starts_on: str = "",
+        form: str = "integral-micro",
+        parent: Contract | None = None,
+        **more: Any,
     ) -> None:
         """A contract is signed; the text of its form is recorded with it."""
         self.on(signed_on)
@@ -89,8 +96,13 @@ class House:
             self.app.save(*self.app.stamp([told], id, 0))
         signing = Signing(
             **{"supplier": "SUP", "client": "CLI"} | more,
-            number=number, form=form, form_digest=text.digest, signed_on=day(signed_on),
-            starts_on=day(starts_on or signed_on), terms=terms, items=items,
+            number=number,
+            form=form,
+            form_digest=text.digest,
+            signed_on=day(signed_on),
+            starts_on=day(starts_on or signed_on),
+            terms=terms,
+            items=items,
             parent=parent.number if parent else "",
         )
         event = sign(signing, self.app.book(), parent)

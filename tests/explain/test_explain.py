@@ -20,8 +20,9 @@ def told(house: House, contract: str, code: str, kind: str = "fee", start: str =
     for document in house.documents():
         for place, line in enumerate(document.lines, 1):
             begins = line.period.start.isoformat() if line.period else ""
-            if (document.contract, line.code, line.kind) == (contract, code, kind) \
-                    and (not start or begins == start):
+            if (document.contract, line.code, line.kind) == (contract, code, kind) and (
+                not start or begins == start
+            ):
                 return said(explain(house.app, document.number, line=place))
     raise AssertionError(f"no line {kind} {code} of {contract}")
 
@@ -48,32 +49,65 @@ def test_every_sum_of_every_document_is_found_again(busy: House):
     ("contract", "code", "kind", "start", "sentence"),
     [
         # 2 × 31.13 × 14/30 = 871.64 / 30 = 29.0546…
-        ("BUSY", "PC", "catch_up", "", "2 × 31.13 € × 14/30 days of the billing period (2023-11-17 "
-         "to 2023-11-30) = 29.05466666… €, rounded HALF_UP to the cent: 29.05 €"),
+        (
+            "BUSY",
+            "PC",
+            "catch_up",
+            "",
+            "2 × 31.13 € × 14/30 days of the billing period (2023-11-17 "
+            "to 2023-11-30) = 29.05466666… €, rounded HALF_UP to the cent: 29.05 €",
+        ),
         ("BUSY", "PC", "catch_up", "", "2023-11-01 to 2023-11-30 was billed already"),
         ("BUSY", "PC", "catch_up", "", "declared: undeclared (evidence: visite)"),
         # An option opened on the 12th of a month goes by whole months.
-        ("BUSY", "OPT", "fee", "", "1 × 40.00 € × 1/1 months, each month touched counted whole "
-         "(2023-12-12 to 2023-12-31) = 40.00 €"),
+        (
+            "BUSY",
+            "OPT",
+            "fee",
+            "",
+            "1 × 40.00 € × 1/1 months, each month touched counted whole "
+            "(2023-12-12 to 2023-12-31) = 40.00 €",
+        ),
         ("BUSY", "OPT", "entry_fee", "", "1 × 25.00 € = 25.00 €"),
         # A yearly fee by the month: 250.00 less 166.67
-        ("LINKED", "AN", "fee", "2022-01-01", "part 3 of 12: round(1000 × 3/12) − "
-         "round(1000 × 2/12) = 83.33 €"),
+        (
+            "LINKED",
+            "AN",
+            "fee",
+            "2022-01-01",
+            "part 3 of 12: round(1000 × 3/12) − round(1000 × 2/12) = 83.33 €",
+        ),
         ("LINKED", "AN", "fee", "2021-12-01", "round(1000 × 1/12) = 83.34 €"),
         ("LINKED", "PC", "fee", "2021-11-01", "3 × 12.34 € × (100 − 12.5)/100 = 32.3925 €"),
         ("QUARTER", "Q", "fee", "2022-10-20", "1 × 99.99 € × 3 months = 299.97 €"),
         # 120.2 − 100 = 20.2, by started Go 21
-        ("BUSY", "GO", "usage", "", "used 120.2 − included 100 = 20.2 Go, by started steps of 1: "
-         "21 Go; 21 × 3.00 € = 63.00 €"),
+        (
+            "BUSY",
+            "GO",
+            "usage",
+            "",
+            "used 120.2 − included 100 = 20.2 Go, by started steps of 1: "
+            "21 Go; 21 × 3.00 € = 63.00 €",
+        ),
         ("BUSY", "MIN", "usage", "", "4321 × 0.01 € / 60 s = 0.72016666… €"),
         ("BUSY", "HEURE", "work", "", "1.5 × 85.00 € = 127.50 €; done on 2023-11-20"),
         # 30 months of 240 + 40 are left: 8400 × 3/4
-        ("BUSY", "INDEMNITE", "indemnity", "", "0.75 × 8400.00 € (30 remaining, counted as "
-         "instalments) = 6300.00 €"),
+        (
+            "BUSY",
+            "INDEMNITE",
+            "indemnity",
+            "",
+            "0.75 × 8400.00 € (30 remaining, counted as instalments) = 6300.00 €",
+        ),
         ("BUSY", "INDEMNITE", "indemnity", "", "VAT 0 %: treatment outside, category O"),
         # 280 × 16/30 = 149.333…
-        ("BUSY", "REMBOURSEMENT", "refund", "", "280.00 € billed by 2024-000016 × 16/30 days not "
-         "used (2024-04-15 to 2024-04-30)"),
+        (
+            "BUSY",
+            "REMBOURSEMENT",
+            "refund",
+            "",
+            "280.00 € billed by 2024-000016 × 16/30 days not used (2024-04-15 to 2024-04-30)",
+        ),
         # 2 × 31.13 × 10/29 = 21.4689…
         ("BUSY", "PC", "refund", "", "2 × 31.13 € × 10/29 days"),
         # 3 × 105.38 − 3 × 99.99
@@ -176,8 +210,9 @@ def test_the_words_are_those_recorded_at_signature_else_those_of_the_form_as_it_
 
 def test_a_form_nobody_knows_leaves_the_sums_and_no_words():
     house = House()
-    house.sign("C", Terms(), Item(code="A", label="A", unit_price=D("10.00")),
-               signed_on="2024-01-01")
+    house.sign(
+        "C", Terms(), Item(code="A", label="A", unit_price=D("10.00")), signed_on="2024-01-01"
+    )
     with house.app.store.engine.connect() as connection:
         connection.exec_driver_sql("DELETE FROM events WHERE topic = 'form.recorded'")
         connection.exec_driver_sql(

@@ -63,8 +63,12 @@ def test_what_was_compared_is_counted(busy: House):
 
 def test_a_run_is_the_same_whatever_came_later(copy: House):
     copy.on("2024-08-02")
-    copy.app.change("LINKED", lambda c: cover.add_equipment(
-        c, Item(code="NEW", label="Nouveau", unit_price=D("5.00")), day("2023-12-01")))
+    copy.app.change(
+        "LINKED",
+        lambda c: cover.add_equipment(
+            c, Item(code="NEW", label="Nouveau", unit_price=D("5.00")), day("2023-12-01")
+        ),
+    )
     copy.month("2024-08")
     assert all(verify(copy.app, run).matches for run in [*RUNS, "2024-08"])
 
@@ -82,7 +86,9 @@ def three_contracts() -> House:
     house = House()
     for place in range(3):
         house.sign(
-            f"C{place}", OPEN_TERMS, Item(code="A", label="Poste", unit_price=D(100 + place)),
+            f"C{place}",
+            OPEN_TERMS,
+            Item(code="A", label="Poste", unit_price=D(100 + place)),
             signed_on="2024-01-10",
         )
     house.on("2024-02-01")
@@ -117,8 +123,12 @@ def test_what_others_recorded_while_the_run_went_on_is_no_difference():
     def someone_else(done: int, _total: int) -> None:
         if not did:
             did.append(done)
-            house.app.change("C2", lambda c: cover.add_equipment(
-                c, Item(code="B", label="Autre", unit_price=D("7.00")), day("2024-01-20")))
+            house.app.change(
+                "C2",
+                lambda c: cover.add_equipment(
+                    c, Item(code="B", label="Autre", unit_price=D("7.00")), day("2024-01-20")
+                ),
+            )
 
     first, after = month_days(date(2024, 2, 1))
     runs.run(house.app, first, after, "2024-02", someone_else, chunk=1)
@@ -128,8 +138,13 @@ def test_what_others_recorded_while_the_run_went_on_is_no_difference():
 
 def test_a_contract_cancelled_while_the_run_went_on_is_not_left_undone():
     house = three_contracts()
-    house.sign("LATE", OPEN_TERMS, Item(code="A", label="Poste", unit_price=D("10.00")),
-               signed_on="2024-02-01", starts_on="2024-02-25")
+    house.sign(
+        "LATE",
+        OPEN_TERMS,
+        Item(code="A", label="Poste", unit_price=D("10.00")),
+        signed_on="2024-02-01",
+        starts_on="2024-02-25",
+    )
     did: list[int] = []
 
     def gives_up(done: int, _total: int) -> None:
@@ -146,8 +161,13 @@ def test_a_linked_contract_is_decided_on_with_its_parent_as_the_run_had_left_it(
     house = House()
     item = Item(code="A", label="Poste", unit_price=D("10.00"))
     house.sign("P", Terms(), item, signed_on="2023-01-15")
-    house.sign("C", Terms(renewal=Renewal(kind="linked")), item, signed_on="2023-01-15",
-               parent=house.app.contract("P"))
+    house.sign(
+        "C",
+        Terms(renewal=Renewal(kind="linked")),
+        item,
+        signed_on="2023-01-15",
+        parent=house.app.contract("P"),
+    )
     house.months("2023-02", "2024-01")
     assert ContractRenewed in {type(e) for e in house.app.history("C")}
     house.months("2024-02", "2025-03")
@@ -158,8 +178,13 @@ def test_a_linked_contract_that_ends_with_its_parent_is_the_same_again():
     house = House()
     item = Item(code="A", label="Poste", unit_price=D("10.00"))
     house.sign("P", Terms(renewal=Renewal(kind="none")), item, signed_on="2023-01-15")
-    house.sign("C", Terms(renewal=Renewal(kind="linked")), item, signed_on="2023-02-01",
-               parent=house.app.contract("P"))
+    house.sign(
+        "C",
+        Terms(renewal=Renewal(kind="linked")),
+        item,
+        signed_on="2023-02-01",
+        parent=house.app.contract("P"),
+    )
     house.months("2023-02", "2024-03")
     for row in house.app.store.states("run"):
         assert verify(house.app, row.name).differences == ()
@@ -169,8 +194,12 @@ def test_an_assigned_contract_is_billed_again_by_its_new_supplier():
     from billing.clauses import Assignment
 
     house = House()
-    house.sign("C", Terms(assignment=Assignment(by_supplier=True)),
-               Item(code="A", label="Poste", unit_price=D("10.00")), signed_on="2024-01-01")
+    house.sign(
+        "C",
+        Terms(assignment=Assignment(by_supplier=True)),
+        Item(code="A", label="Poste", unit_price=D("10.00")),
+        signed_on="2024-01-01",
+    )
     house.month("2024-01")
     house.app.change("C", lambda c: change.assign(c, "supplier", "NEW", day("2024-02-01")))
     house.month("2024-02")
@@ -207,8 +236,13 @@ def test_a_rewriting_that_reads_the_same_is_found_too(copy: House):
     ("kind", "contract", "fields", "run", "field"),
     [
         (InstalmentBilled, "BUSY", {"net": "1.00"}, "2023-11", "net"),
-        (InstalmentBilled, "BUSY", {"recorded_at": "2023-11-02T08:00:00Z"}, "2023-11",
-         "recorded_at"),
+        (
+            InstalmentBilled,
+            "BUSY",
+            {"recorded_at": "2023-11-02T08:00:00Z"},
+            "2023-11",
+            "recorded_at",
+        ),
         (ContractSetAside, "QUARTER", {"reason": "forged"}, "2023-11", "reason"),
         (ContractRenewed, "QUARTER", {"how": "accepted"}, "2023-11", "how"),
         (PriceRevised, "LINKED", {"warnings": []}, "2023-11", "warnings"),
@@ -230,8 +264,10 @@ def test_a_price_changed_at_signature_is_found_in_what_it_billed(copy: House):
     items[0]["unit_price"] = "49.00"
     copy.alter(position, items=items)
     found = verify(copy.app, "2024-05")
-    assert any(d.field.endswith("lines[0].unit_price") and d.contract == "PARENT"
-               for d in found.differences)
+    assert any(
+        d.field.endswith("lines[0].unit_price") and d.contract == "PARENT"
+        for d in found.differences
+    )
     assert any(d.field == "state" and d.contract == "PARENT" for d in found.differences)
 
 
@@ -254,23 +290,23 @@ def test_an_invoice_deleted_is_found_and_leaves_a_gap(copy: House):
 def test_a_billing_removed_with_its_invoice_is_found_as_left_undone(copy: House):
     _, billed = copy.find(InstalmentBilled, invoice="2024-000032")
     for kind, fields in (
-        (InstalmentBilled, {"invoice": "2024-000032"}), (InvoiceIssued, {"number": "2024-000032"}),
+        (InstalmentBilled, {"invoice": "2024-000032"}),
+        (InvoiceIssued, {"number": "2024-000032"}),
     ):
         position, _ = copy.find(kind, **fields)
         copy.sql("DELETE FROM events WHERE position = ?", position)
     copy.app.rebuild_states()
     found = verify(copy.app, "2024-07")
     assert ("QUARTER", billed.originator_version, "event") in where(found)
-    assert ("SUP/2024", 28, "number 32") in {
-        (d.contract, 28, d.field) for d in found.differences
-    }
+    assert ("SUP/2024", 28, "number 32") in {(d.contract, 28, d.field) for d in found.differences}
 
 
 def test_an_invoice_nobody_billed_is_found(copy: House):
     position, invoice = copy.find(InvoiceIssued, contract="BUSY", issued_on=day("2024-03-01"))
     copy.sql(
         "INSERT INTO events (originator_id, originator_version, topic, state) "
-        "SELECT randomblob(16), 1, topic, state FROM events WHERE position = ?", position,
+        "SELECT randomblob(16), 1, topic, state FROM events WHERE position = ?",
+        position,
     )
     assert ("2024-03", 0, "invoices in the log") in where(verify(copy.app, "2024-03"))
     problems = audit_numbers(copy.app)
@@ -282,7 +318,9 @@ def test_an_event_forged_in_the_name_of_the_run_is_found(copy: House):
     history = copy.app.history("PARENT")
     forged = copy.app.stamp(
         [ContractTerminated(effective_on=day("2024-08-01"), cause="mutual", by="client")],
-        history[-1].originator_id, len(history), "run 2024-07",
+        history[-1].originator_id,
+        len(history),
+        "run 2024-07",
     )
     copy.app.save(*forged)
     assert ("PARENT", len(history) + 1, "event") in where(verify(copy.app, "2024-07"))
@@ -366,8 +404,10 @@ def test_a_credit_above_what_is_left_of_its_invoice_is_set_aside_again():
 
     house = House()
     house.sign(
-        "C", Terms(renewal=Renewal(kind="open"), cover=Cover(removal_credit=True)),
-        Item(code="A", label="Poste", unit_price=D("10.00")), signed_on="2024-01-01",
+        "C",
+        Terms(renewal=Renewal(kind="open"), cover=Cover(removal_credit=True)),
+        Item(code="A", label="Poste", unit_price=D("10.00")),
+        signed_on="2024-01-01",
     )
     house.month("2024-01")
     house.on("2024-01-10")

@@ -57,8 +57,13 @@ def _kebab(name: str) -> str:
 
 
 class Action(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True,
-    tag_field="do", tag=_kebab,
+    Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    tag_field="do",
+    tag=_kebab,
 ):
     """Something a person decides or records.
 
@@ -361,8 +366,15 @@ class Work(Action, frozen=True):
         return app.change(
             self.contract,
             lambda c: cover.do_work(
-                c, self.code, on, self.quantity, self.label, self.unit_price, self.quote,
-                self.accepted_on, self.at_fault,
+                c,
+                self.code,
+                on,
+                self.quantity,
+                self.label,
+                self.unit_price,
+                self.quote,
+                self.accepted_on,
+                self.at_fault,
             ),
         )
 
@@ -383,7 +395,12 @@ class CheckEquipment(Action, frozen=True):
         return app.change(
             self.contract,
             lambda c: cover.check_equipment(
-                c, self.code, on, self.working, self.repair_quote, self.repair_price,
+                c,
+                self.code,
+                on,
+                self.working,
+                self.repair_quote,
+                self.repair_price,
                 self.accepted_on,
             ),
         )
@@ -597,9 +614,7 @@ class TaskDone(Action, frozen=True):
 
     def _events(self, app: Billing) -> Iterable[Event]:
         on = _past(app, self.done_on, "done_on")
-        return app.change(
-            self.contract, lambda c: end.finish_task(c, self.code, on, self.proof)
-        )
+        return app.change(self.contract, lambda c: end.finish_task(c, self.code, on, self.proof))
 
 
 # Mandates and parties
@@ -638,9 +653,16 @@ class MandateSign(Action, frozen=True):
             )
         bic = self.bic or (debtor.bic if iban == debtor.iban else "")
         signed = MandateSigned(
-            reference=self.mandate, creditor=creditor.code,
-            creditor_identifier=creditor.creditor_identifier, debtor=debtor.code, iban=iban,
-            bic=bic, scheme=self.scheme, recurrent=self.recurrent, signed_on=on, proof=self.proof,
+            reference=self.mandate,
+            creditor=creditor.code,
+            creditor_identifier=creditor.creditor_identifier,
+            debtor=debtor.code,
+            iban=iban,
+            bic=bic,
+            scheme=self.scheme,
+            recurrent=self.recurrent,
+            signed_on=on,
+            proof=self.proof,
         )
         return commands.record_mandate(app, self.contract, signed)
 
@@ -704,9 +726,11 @@ class CreditNote(Action, frozen=True):
     def _events(self, app: Billing) -> Iterable[Event]:
         number = _invoice(app, self.invoice, self.contract)
         on = _past(app, self.issued_on, "issued_on")
-        return [commands.issue_credit_note(
-            app, number, self.reason, on, self.lines, self.net, self.supplier_code
-        )]
+        return [
+            commands.issue_credit_note(
+                app, number, self.reason, on, self.lines, self.net, self.supplier_code
+            )
+        ]
 
 
 class ReceiveInvoice(Action, frozen=True):
@@ -815,10 +839,18 @@ class IndexReplace(Action, frozen=True):
 
     def _events(self, app: Billing) -> Iterable[Event]:
         on = _past(app, self.published_on, "published_on")
-        return commands.replace_series(app, Link(
-            old_series=self.series, new_series=self.successor, at=self.period,
-            coefficient=self.coefficient, source=self.source, published_on=on, rule=self.rule,
-        ))
+        return commands.replace_series(
+            app,
+            Link(
+                old_series=self.series,
+                new_series=self.successor,
+                at=self.period,
+                coefficient=self.coefficient,
+                source=self.source,
+                published_on=on,
+                rule=self.rule,
+            ),
+        )
 
 
 class IndexSubstitute(Action, frozen=True):
@@ -840,15 +872,30 @@ class IndexSubstitute(Action, frozen=True):
     def _events(self, app: Billing) -> Iterable[Event]:
         app.publish_shipped()
         on = _past(app, self.decided_on, "decided_on")
-        base = None if self.base is None else Reading(
-            self.base.series, self.base.period, self.base.value, self.base.published_on,
-            self.base.source, read_on=on,
+        base = (
+            None
+            if self.base is None
+            else Reading(
+                self.base.series,
+                self.base.period,
+                self.base.value,
+                self.base.published_on,
+                self.base.source,
+                read_on=on,
+            )
         )
         book = app.book()
         return app.change(
             self.contract,
             lambda c: change.substitute_index(
-                c, self.series, self.by_series, on, self.decided_by, self.evidence, book, base,
+                c,
+                self.series,
+                self.by_series,
+                on,
+                self.decided_by,
+                self.evidence,
+                book,
+                base,
                 self.coefficient,
             ),
         )
@@ -895,14 +942,46 @@ def _of_run(app: Billing, name: str) -> Iterable[Any]:
 ACTIONS: dict[str, type[Action]] = {
     str(kind.__struct_config__.tag): kind
     for kind in (
-        Sign, Amend, Assign, Accept, Deposit, CancelOrder,
-        AddEquipment, RemoveEquipment, Subscribe, CancelOption, Usage, Work, CheckEquipment,
-        ShipReplacement, ReturnFaulty, Charge,
-        Offer, AcceptOffer, Notice, FormalNotice, Cure, Suspend, Resume, Terminate,
-        SettleIndemnity, Purchase, TaskDone,
-        MandateSign, MandateAmend, MandateRevoke, PartyAmend,
-        CreditNote, ReceiveInvoice, Withhold, Release,
-        IndexPublish, IndexCorrect, IndexReplace, IndexSubstitute, IndexImport,
+        Sign,
+        Amend,
+        Assign,
+        Accept,
+        Deposit,
+        CancelOrder,
+        AddEquipment,
+        RemoveEquipment,
+        Subscribe,
+        CancelOption,
+        Usage,
+        Work,
+        CheckEquipment,
+        ShipReplacement,
+        ReturnFaulty,
+        Charge,
+        Offer,
+        AcceptOffer,
+        Notice,
+        FormalNotice,
+        Cure,
+        Suspend,
+        Resume,
+        Terminate,
+        SettleIndemnity,
+        Purchase,
+        TaskDone,
+        MandateSign,
+        MandateAmend,
+        MandateRevoke,
+        PartyAmend,
+        CreditNote,
+        ReceiveInvoice,
+        Withhold,
+        Release,
+        IndexPublish,
+        IndexCorrect,
+        IndexReplace,
+        IndexSubstitute,
+        IndexImport,
         Run,
     )
 }
@@ -1038,7 +1117,8 @@ def item_of(app: Billing, contract: Contract, said: NewItem, since: date) -> Ite
         )
     whole = {name: one for name, one in msgspec.structs.asdict(said).items() if one is not None}
     fields = {
-        name: one for name, one in offered.items()
+        name: one
+        for name, one in offered.items()
         if one is not None and name not in ("code", "words", "source", "offered_until")
     } | {name: one for name, one in whole.items() if name not in ("catalogue",)}
     missing = [name for name in ("label", "unit_price", "per") if name not in fields]
@@ -1050,8 +1130,8 @@ def item_of(app: Billing, contract: Contract, said: NewItem, since: date) -> Ite
         raise Refused(
             f"{contract.number}: {said.code} is not in the catalogue of {contract.form} (it "
             f"offers: {known}); say its {' and its '.join(missing)}"
-            if not offered else
-            f"{contract.number}: the catalogue of {contract.form} has no price for {code}; say it"
+            if not offered
+            else f"{contract.number}: the catalogue of {contract.form} has no price for {code}; say it"
         )
     per = fields.pop("per")
     if per == "once":
@@ -1112,11 +1192,19 @@ def _as_signed(contract: Contract, terms: Terms, on: date) -> Signing:
         if reading is not None
     }
     return Signing(
-        number=contract.number, form=contract.form, form_digest=contract.form_digest,
-        supplier=contract.supplier, client=contract.client, signed_on=on,
-        starts_on=contract.starts_on, terms=terms,
+        number=contract.number,
+        form=contract.form,
+        form_digest=contract.form_digest,
+        supplier=contract.supplier,
+        client=contract.client,
+        signed_on=on,
+        starts_on=contract.starts_on,
+        terms=terms,
         items=tuple(covered.item for covered in contract.items if covered.until is None),
-        bases=bases, category=contract.category, mandate=contract.mandate, parent=contract.parent,
+        bases=bases,
+        category=contract.category,
+        mandate=contract.mandate,
+        parent=contract.parent,
     )
 
 
@@ -1137,9 +1225,7 @@ def _party_told(app: Billing, said: Mapping[str, Any], *, must_exist: bool) -> I
         raise Refused(f"no party {code} is known: say its name and its numbers too")
     checker = Checker()
     wanted = checker.check(shape_of(Identity), dict(said), (), partial=True)
-    before = (
-        msgspec.to_builtins(known.identity, builtin_types=(Decimal, date)) if known else {}
-    )
+    before = msgspec.to_builtins(known.identity, builtin_types=(Decimal, date)) if known else {}
     identity = (
         None if checker.errors else checker.build(Identity, merged(before, wanted), (), dict(said))
     )
@@ -1197,6 +1283,18 @@ def observations_of(
 
 
 __all__ = [
-    "ACTIONS", "Action", "NewItem", "Run", "Sign", "Told", "action_of", "actions_schema",
-    "amended_terms", "checked_action", "item_of", "month_of", "observations_of", "recorded_form",
+    "ACTIONS",
+    "Action",
+    "NewItem",
+    "Run",
+    "Sign",
+    "Told",
+    "action_of",
+    "actions_schema",
+    "amended_terms",
+    "checked_action",
+    "item_of",
+    "month_of",
+    "observations_of",
+    "recorded_form",
 ]

@@ -146,7 +146,10 @@ class Billing(Application[UUID]):
         """Keeps the clauses by their digest, as the states name them."""
         rows = {
             event.terms_id: StateRow(
-                stream("form", f"terms/{event.terms_id}"), "terms", event.terms_id, 1,
+                stream("form", f"terms/{event.terms_id}"),
+                "terms",
+                event.terms_id,
+                1,
                 msgspec.json.encode(event.terms),
             )
             for event in events
@@ -157,9 +160,7 @@ class Billing(Application[UUID]):
             tx.put_states(list(rows.values()))
             self._terms_known.update(rows)
 
-    def stamp(
-        self, decisions: Iterable[E], id: UUID, version: int, by: str = ""
-    ) -> list[E]:
+    def stamp(self, decisions: Iterable[E], id: UUID, version: int, by: str = "") -> list[E]:
         """The decisions as they will be recorded, after that version of the stream."""
         at, by = self.clock(), by or self.user
         return [
@@ -286,7 +287,10 @@ class Billing(Application[UUID]):
         """The book as it was when the log had that many events."""
         series: dict[UUID, publication.Published] = {}
         topics = [
-            "index.series_declared", "index.published", "index.corrected", "index.series_replaced"
+            "index.series_declared",
+            "index.published",
+            "index.corrected",
+            "index.series_replaced",
         ]
         for _, event in self.recorded(stop=position, topics=topics):
             id = event.originator_id

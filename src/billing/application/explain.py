@@ -46,9 +46,7 @@ from billing.refusal import Refused
 from indices import IndexUnavailable
 
 
-def explain(
-    app: Billing, number: str, supplier: str = "", line: int | None = None
-) -> Explanation:
+def explain(app: Billing, number: str, supplier: str = "", line: int | None = None) -> Explanation:
     """How each amount of an invoice or credit note came to be, or of one line of it, from 1."""
     case = Case(app, number, supplier)
     if line is not None:
@@ -84,15 +82,31 @@ def _totals(document: InvoiceIssued | CreditNoteIssued) -> Explanation:
     nets = [line.net for line in document.lines]
     taxes = [total.tax for total in document.vat]
     net, tax = sum(nets, ZERO), sum(taxes, ZERO)
-    return node("totals", f"Total {document.gross} €", "", [
-        node("total", f"Net {document.net} €", f"{_sum(nets)} = {net} €",
-             check=(document.net, net)),
-        node("total", f"VAT {document.tax} €", f"{_sum(taxes)} = {tax} €",
-             check=(document.tax, tax)),
-        node("total", f"Gross {document.gross} €",
-             f"{document.net} + {document.tax} = {document.net + document.tax} €",
-             check=(document.gross, document.net + document.tax)),
-    ])
+    return node(
+        "totals",
+        f"Total {document.gross} €",
+        "",
+        [
+            node(
+                "total",
+                f"Net {document.net} €",
+                f"{_sum(nets)} = {net} €",
+                check=(document.net, net),
+            ),
+            node(
+                "total",
+                f"VAT {document.tax} €",
+                f"{_sum(taxes)} = {tax} €",
+                check=(document.tax, tax),
+            ),
+            node(
+                "total",
+                f"Gross {document.gross} €",
+                f"{document.net} + {document.tax} = {document.net + document.tax} €",
+                check=(document.gross, document.net + document.tax),
+            ),
+        ],
+    )
 
 
 def _sum(amounts: list[Decimal]) -> str:
@@ -115,17 +129,28 @@ def _vat(document: InvoiceIssued | CreditNoteIssued) -> Iterator[Explanation]:
         base = sum(nets, ZERO)
         reason = f" ({total.reason})" if total.reason else ""
         yield node(
-            "vat", f"VAT {rate} %, category {category}{reason}: {total.tax} €",
+            "vat",
+            f"VAT {rate} %, category {category}{reason}: {total.tax} €",
             f"{total.base} € × {rate} / 100 = {total.base * rate / 100} €, rounded HALF_UP to the "
             "cent, once on the sum of the lines of that rate",
-            [node("total", f"Base {total.base} €", f"{_sum(nets)} = {base} €",
-                  check=(total.base, base))],
+            [
+                node(
+                    "total",
+                    f"Base {total.base} €",
+                    f"{_sum(nets)} = {base} €",
+                    check=(total.base, base),
+                )
+            ],
             check=(total.tax, tax_on(total.base, rate)),
         )
     told = {(total.rate, total.category) for total in document.vat}
     for rate, category in groups.keys() - told:
-        yield node("vat", f"VAT {rate} %, category {category}", "its lines are in no total",
-                   check=("nothing", sum((one.net for one in groups[rate, category]), ZERO)))
+        yield node(
+            "vat",
+            f"VAT {rate} %, category {category}",
+            "its lines are in no total",
+            check=("nothing", sum((one.net for one in groups[rate, category]), ZERO)),
+        )
 
 
 def _credited(case: Case) -> Iterator[Explanation]:
@@ -136,15 +161,20 @@ def _credited(case: Case) -> Iterator[Explanation]:
     events = list(case.app.events.get(invoice_id(note.supplier, note.credits)))
     issued = next((e for e in events if isinstance(e, InvoiceIssued)), None)
     if issued is None:
-        yield node("credited", f"Credits {note.credits}", "there is no such invoice",
-                   check=(note.credits, "none"))
+        yield node(
+            "credited",
+            f"Credits {note.credits}",
+            "there is no such invoice",
+            check=(note.credits, "none"),
+        )
         return
     marks = [e for e in events if isinstance(e, InvoiceCredited)]
     mark = next((e for e in marks if e.credit_note == note.number), None)
     left = issued.gross - sum((e.gross for e in marks), ZERO)
     reason = f", because: {note.reason}" if note.reason else ""
     yield node(
-        "credited", f"Credits {note.credits} of {issued.issued_on}",
+        "credited",
+        f"Credits {note.credits} of {issued.issued_on}",
         f"{note.gross} € of its {issued.gross} €{reason}; {left} € of it is left",
         check=(note.gross, mark.gross if mark else None),
     )
@@ -166,16 +196,21 @@ def _due(case: Case) -> Iterator[Explanation]:
     received = case.contract.terms_on(invoice.issued_on).payment
     for event in case.later:
         if isinstance(event, InvoiceReceived):
-            steps.append(node(
-                "due", f"Received on {event.received_on}: due on {event.due_on}",
-                f"{_rule(received, event.received_on)}; {recorded(event)}",
-                check=(event.due_on, due_on(received, invoice.issued_on, event.received_on)),
-            ))
+            steps.append(
+                node(
+                    "due",
+                    f"Received on {event.received_on}: due on {event.due_on}",
+                    f"{_rule(received, event.received_on)}; {recorded(event)}",
+                    check=(event.due_on, due_on(received, invoice.issued_on, event.received_on)),
+                )
+            )
     yield node(
-        "due", f"Due on {invoice.due_on}",
+        "due",
+        f"Due on {invoice.due_on}",
         f"issued on {invoice.issued_on}; {_rule(clause, None)}; paid by "
         f"{invoice.means.replace('_', ' ')}",
-        steps, check=(invoice.due_on, due),
+        steps,
+        check=(invoice.due_on, due),
     )
 
 
@@ -214,13 +249,25 @@ def _debit(case: Case, invoice: InvoiceIssued, clause: Payment) -> Explanation:
     if before != found:
         told += f", {before}; TARGET is closed that day, so the next open one"
     mandate = case.app.mandate(invoice.mandate)
-    steps = [] if mandate is None else [node(
-        "mandate", f"Mandate {mandate.reference}",
-        f"{mandate.scheme}, signed on {mandate.signed_on} by {mandate.debtor} for "
-        f"{mandate.creditor}",
-    )]
-    return node("debit", f"Debited on {invoice.collected_on}", told, steps,
-                check=(invoice.collected_on, found))
+    steps = (
+        []
+        if mandate is None
+        else [
+            node(
+                "mandate",
+                f"Mandate {mandate.reference}",
+                f"{mandate.scheme}, signed on {mandate.signed_on} by {mandate.debtor} for "
+                f"{mandate.creditor}",
+            )
+        ]
+    )
+    return node(
+        "debit",
+        f"Debited on {invoice.collected_on}",
+        told,
+        steps,
+        check=(invoice.collected_on, found),
+    )
 
 
 def _agreed_day(clause: Payment, earliest: date, found: date) -> date:
@@ -246,19 +293,27 @@ def _late(case: Case) -> Iterator[Explanation]:
     steps = [
         *case.clause("late_interest"),
         *(substitutions(case, clause.series, contract.version + 1) if clause.series else ()),
-        node("late", f"Recovery fee {fee} €", "once a late invoice, even partly paid (C. com. "
-             "D441-5); professionals only"),
+        node(
+            "late",
+            f"Recovery fee {fee} €",
+            "once a late invoice, even partly paid (C. com. D441-5); professionals only",
+        ),
     ]
     try:
         rate = rate_between(
-            clause, invoice.due_on, case.book, contract.category,  # type: ignore[arg-type]
-            replaced, tested_on=invoice.due_on,
+            clause,
+            invoice.due_on,
+            case.book,
+            contract.category,  # type: ignore[arg-type]
+            replaced,
+            tested_on=invoice.due_on,
         )
     except IndexUnavailable as unavailable:
         yield node("late", "Late payment", f"no rate can be told: {unavailable}", steps)
         return
     yield node(
-        "late", f"Late payment, {rate.rate} % a year",
+        "late",
+        f"Late payment, {rate.rate} % a year",
         f"as of the due day {invoice.due_on}; {_chosen(clause, rate)}",
         [*_rates(clause, rate), *steps],
     )
@@ -276,8 +331,11 @@ def _chosen(clause: LateInterest, rate: Stretch) -> str:
 
 def _rates(clause: LateInterest, rate: Stretch) -> Iterator[Explanation]:
     if rate.agreed is not None:
-        yield node("rate", f"Agreed {rate.agreed} %",
-                   f"{clause.times} × {rate.readings[0].value} + {clause.points} points")
+        yield node(
+            "rate",
+            f"Agreed {rate.agreed} %",
+            f"{clause.times} × {rate.readings[0].value} + {clause.points} points",
+        )
     if rate.floor is not None:
         legal = rate.readings[1]
         yield node("rate", f"Floor {rate.floor} %", f"3 × legal interest rate {legal.value}")
@@ -297,8 +355,9 @@ def _asked_for(case: Case) -> Explanation:
     document, event = case.document, case.billed
     if event is None or case.by_hand:
         reason = getattr(document, "reason", "")
-        return node("event", "Issued by hand", f"{reason or 'no reason recorded'}; "
-                    f"{recorded(document)}")
+        return node(
+            "event", "Issued by hand", f"{reason or 'no reason recorded'}; {recorded(document)}"
+        )
     told = f"the period {event.period}" if event.period else "charges only"
     numbers = (event.invoice, *event.credit_notes)
     named = document.number if document.number in numbers else ", ".join(numbers)
@@ -306,8 +365,10 @@ def _asked_for(case: Case) -> Explanation:
     if isinstance(document, InvoiceIssued):
         steps.append(node("event", "Net of the instalment", "", check=(event.net, document.net)))
     return node(
-        "event", f"Billing day {event.billed_on}, {told}",
-        f"instalment billed on {event.billed_on}; {recorded(event)}", steps,
+        "event",
+        f"Billing day {event.billed_on}, {told}",
+        f"instalment billed on {event.billed_on}; {recorded(event)}",
+        steps,
     )
 
 
@@ -317,34 +378,48 @@ def _number(case: Case) -> Explanation:
     head, _, digits = document.number.rpartition("-")
     sequence = name(document.supplier, document.issued_on.year)
     if not digits.isdigit():
-        return node("number", f"Number {document.number}", "it is of no sequence",
-                    check=(document.number, "none"))
+        return node(
+            "number",
+            f"Number {document.number}",
+            "it is of no sequence",
+            check=(document.number, "none"),
+        )
     rank = int(digits)
     blocks = [
-        event for event in case.app.events.get(stream("numbers", sequence))
+        event
+        for event in case.app.events.get(stream("numbers", sequence))
         if isinstance(event, InvoiceNumbersTaken) and event.first <= rank <= event.last
     ]
     year = f"{document.issued_on.year}"
     prefix = head.removesuffix(year)
     steps = []
     for block in blocks:
-        steps.append(node(
-            "number", f"Block {block.first} to {block.last} of {sequence}",
-            f"taken with the invoices that bear it; {recorded(block)}",
-        ))
+        steps.append(
+            node(
+                "number",
+                f"Block {block.first} to {block.last} of {sequence}",
+                f"taken with the invoices that bear it; {recorded(block)}",
+            )
+        )
     if rank > 1:
         previous = printed(prefix, document.issued_on.year, rank - 1)
         before = next(iter(case.app.events.get(invoice_id(document.supplier, previous))), None)
         on = getattr(before, "issued_on", None)
-        steps.append(node(
-            "number", f"After {previous}",
-            f"issued on {on}; a number is never dated before the one it follows",
-            check=None if on is not None and on <= document.issued_on
-            else (f"not after {document.issued_on}", f"{on}"),
-        ))
+        steps.append(
+            node(
+                "number",
+                f"After {previous}",
+                f"issued on {on}; a number is never dated before the one it follows",
+                check=None
+                if on is not None and on <= document.issued_on
+                else (f"not after {document.issued_on}", f"{on}"),
+            )
+        )
     return node(
-        "number", f"Number {document.number}",
-        f"rank {rank} of the sequence {sequence}; {recorded(document)}", steps,
+        "number",
+        f"Number {document.number}",
+        f"rank {rank} of the sequence {sequence}; {recorded(document)}",
+        steps,
         check=(1, len(blocks)) if len(blocks) != 1 else None,
     )
 
@@ -356,17 +431,23 @@ def _run(case: Case) -> Iterator[Explanation]:
     steps = []
     for event in case.app.events.get(stream("run", run)):
         if isinstance(event, BillingRunOpened):
-            steps.append(node(
-                "run", f"Opened {moment(event.recorded_at)} by {event.recorded_by}",
-                f"bills what is due before {event.until}, dates nothing before {event.earliest}, "
-                f"saw the log up to {event.log_position}, engine {event.engine}",
-            ))
+            steps.append(
+                node(
+                    "run",
+                    f"Opened {moment(event.recorded_at)} by {event.recorded_by}",
+                    f"bills what is due before {event.until}, dates nothing before {event.earliest}, "
+                    f"saw the log up to {event.log_position}, engine {event.engine}",
+                )
+            )
         elif isinstance(event, BillingRunClosed):
-            steps.append(node(
-                "run", f"Closed by {event.recorded_by}",
-                f"{event.invoices} invoices, {event.credit_notes} credit notes, {event.gross} € "
-                f"with tax; digest {event.digest}",
-            ))
+            steps.append(
+                node(
+                    "run",
+                    f"Closed by {event.recorded_by}",
+                    f"{event.invoices} invoices, {event.credit_notes} credit notes, {event.gross} € "
+                    f"with tax; digest {event.digest}",
+                )
+            )
     yield node("run", f"Billing run {run}", "", steps, check=None if steps else (run, "none"))
 
 
@@ -376,23 +457,36 @@ def _since(case: Case) -> Iterator[Explanation]:
     steps = []
     for event in case.later:
         if isinstance(event, InvoiceCredited):
-            steps.append(node("since", f"Credited by {event.credit_note}",
-                              f"{event.gross} €; {recorded(event)}"))
+            steps.append(
+                node(
+                    "since",
+                    f"Credited by {event.credit_note}",
+                    f"{event.gross} €; {recorded(event)}",
+                )
+            )
         elif isinstance(event, RetentionWithheld):
             found: Decimal | None
             try:
                 found = retention(case.terms.payment, document.gross, event.percent)
             except ValueError:
                 found = None
-            steps.append(node(
-                "since", f"Retention withheld {event.amount} €",
-                f"{document.gross} € × {event.percent} %, told on {event.notified_on}: "
-                f"{event.reason}; {recorded(event)}",
-                check=(event.amount, found),
-            ))
+            steps.append(
+                node(
+                    "since",
+                    f"Retention withheld {event.amount} €",
+                    f"{document.gross} € × {event.percent} %, told on {event.notified_on}: "
+                    f"{event.reason}; {recorded(event)}",
+                    check=(event.amount, found),
+                )
+            )
         elif isinstance(event, RetentionReleased):
-            steps.append(node("since", f"Retention released on {event.released_on}",
-                              f"{event.amount} €; {recorded(event)}"))
+            steps.append(
+                node(
+                    "since",
+                    f"Retention released on {event.released_on}",
+                    f"{event.amount} €; {recorded(event)}",
+                )
+            )
     if steps:
         yield node("since", "Since its issue", "", steps)
 

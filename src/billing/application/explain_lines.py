@@ -61,15 +61,21 @@ def line(case: Case, place: int, one: Line) -> Explanation:
     if one.per_months:
         worked_out = fee_sum(one)
         children = [
-            *_into_cover(case, one), *price(case, one), *_caught_up(case, one),
-            *case.clause("schedule"), *_prorated(case, one),
+            *_into_cover(case, one),
+            *price(case, one),
+            *_caught_up(case, one),
+            *case.clause("schedule"),
+            *_prorated(case, one),
         ]
     elif one.because:
         worked_out, children = _charged(case, one)
     else:
         worked_out, children = _written(one), []
     return node(
-        "line", title, worked_out.formula, (*worked_out.steps, *children, _vat(case, one)),
+        "line",
+        title,
+        worked_out.formula,
+        (*worked_out.steps, *children, _vat(case, one)),
         check=(one.net, worked_out.net),
     )
 
@@ -102,8 +108,9 @@ def fee_sum(one: Line) -> Sum:
     if one.months != one.per_months:
         over = Fraction(one.months, one.per_months)
         product += f" × {over}" if over.denominator == 1 else f" × {one.months}/{one.per_months}"
-        product += " months" if one.per_months == 1 \
-            else f" ({one.months} of {one.per_months} months)"
+        product += (
+            " months" if one.per_months == 1 else f" ({one.months} of {one.per_months} months)"
+        )
     if covered is not None:
         exact *= covered.exact
         product += f" × {_share(covered, one)}"
@@ -137,8 +144,12 @@ def _into_cover(case: Case, one: Line) -> Iterator[Explanation]:
     event = case.event(one.because[0]) if one.because else None
     if event is None:
         version = one.because[0] if one.because else 0
-        yield node("event", f"In the cover by version {version}", "there is no such event",
-                   check=(f"version {version}", "none"))
+        yield node(
+            "event",
+            f"In the cover by version {version}",
+            "there is no such event",
+            check=(f"version {version}", "none"),
+        )
         return
     item = None
     if isinstance(event, ContractSigned):
@@ -148,8 +159,12 @@ def _into_cover(case: Case, one: Line) -> Iterator[Explanation]:
         item = event.item if event.item.code == one.code else None
         since = event.since
     if item is None:
-        yield node("event", f"In the cover by version {one.because[0]}",
-                   "that event brings no such item", check=(one.code, "none"))
+        yield node(
+            "event",
+            f"In the cover by version {one.because[0]}",
+            "that event brings no such item",
+            check=(one.code, "none"),
+        )
         return
     declared = ""
     if isinstance(event, EquipmentAdded) and event.declared != "in_time":
@@ -158,14 +173,21 @@ def _into_cover(case: Case, one: Line) -> Iterator[Explanation]:
     yield case.because(event, f"in the cover from {since}{declared}", kind="cover")
     billed, agreed = (one.label, one.quantity), (item.label, item.quantity)
     yield node(
-        "item", "As agreed", f"quantity {item.quantity}, a price for {_months(item.per_months)}",
+        "item",
+        "As agreed",
+        f"quantity {item.quantity}, a price for {_months(item.per_months)}",
         check=(billed, agreed) if billed != agreed else None,
     )
     covered = covered_of(case, one)
     if covered is not None and covered.until is not None:
-        left = next((e for e in reversed(case.history[: case.contract.version])
-                     if isinstance(e, EquipmentRemoved | OptionCancelled)
-                     and e.code == one.code), None)
+        left = next(
+            (
+                e
+                for e in reversed(case.history[: case.contract.version])
+                if isinstance(e, EquipmentRemoved | OptionCancelled) and e.code == one.code
+            ),
+            None,
+        )
         told = recorded(left) if left else "as agreed"
         yield node("cover", f"Its fee ends on {covered.until}", told)
 
@@ -177,8 +199,12 @@ def _months(months: int) -> str:
 def covered_of(case: Case, one: Line) -> Covered | None:
     """The item of a fee line, as the contract held it on the day billed."""
     return next(
-        (c for c in case.contract.items
-         if c.item.code == one.code and one.because and c.added == one.because[0]), None,
+        (
+            c
+            for c in case.contract.items
+            if c.item.code == one.code and one.because and c.added == one.because[0]
+        ),
+        None,
     )
 
 
@@ -186,10 +212,14 @@ def _caught_up(case: Case, one: Line) -> Iterator[Explanation]:
     if one.kind != "catch_up" or one.period is None:
         return
     for event in case.history[: case.contract.version]:
-        if isinstance(event, InstalmentBilled) and event.period is not None \
-                and one.period.start in event.period:
+        if (
+            isinstance(event, InstalmentBilled)
+            and event.period is not None
+            and one.period.start in event.period
+        ):
             yield node(
-                "catch_up", f"Catch-up: {event.period} was billed already",
+                "catch_up",
+                f"Catch-up: {event.period} was billed already",
                 f"on {event.billed_on}, invoice {event.invoice}, before the item was recorded; "
                 f"{recorded(event)}",
             )
@@ -260,7 +290,8 @@ def charge_of(case: Case, event: ContractEvent, one: Line) -> Charge | None:
     settled = case.billed.settled if case.billed else ()
     base = event.originator_version * 1000
     ready = [
-        charge for place, charge in enumerate(event.charges)
+        charge
+        for place, charge in enumerate(event.charges)
         if (not settled or base + place in settled)
         and (charge.kind, charge.code, charge.label, charge.period)
         == (one.kind, one.code, one.label, one.period)
@@ -277,8 +308,11 @@ def charge_sum(case: Case, event: ContractEvent, charge: Charge) -> Sum:
         return _indemnity(event)
     if isinstance(event, IndemnitySettled):
         net = to_cents(event.amount - event.assessed)
-        return Sum(f"agreed {event.amount} € − assessed {event.assessed} € = {net} €, "
-                   f"because: {event.reason}", net)
+        return Sum(
+            f"agreed {event.amount} € − assessed {event.assessed} € = {net} €, "
+            f"because: {event.reason}",
+            net,
+        )
     if isinstance(event, PriceRevised):
         return _regularisation(case, event, charge)
     if isinstance(event, ContractTerminated | RentalPurchased) and charge.credits:
@@ -289,8 +323,11 @@ def charge_sum(case: Case, event: ContractEvent, charge: Charge) -> Sum:
         return Sum(f"{charge.net} €, as recorded", charge.net)
     worked_out = _product(charge.quantity, charge.unit_price, charge.discount)
     if isinstance(event, SupplementaryWorkDone):
-        by = f"quote {event.quote}, accepted on {event.quote_accepted_on}" if event.quote \
+        by = (
+            f"quote {event.quote}, accepted on {event.quote_accepted_on}"
+            if event.quote
             else "the rate card in force"
+        )
         return worked_out._replace(
             formula=f"{worked_out.formula}; done on {event.done_on}, by {by}"
         )
@@ -311,9 +348,11 @@ def _usage(case: Case, event: UsageMeasured) -> Sum:
     per = "" if meter.units_per_price == 1 else f" / {meter.units_per_price} {unit}"
     exact = Fraction(found.billed) * Fraction(meter.unit_price) / Fraction(meter.units_per_price)
     told += f"; {number(found.billed)} × {meter.unit_price} €{per} = {_cents(exact, found.net)}"
-    return Sum(f"{told}, measured over {event.period}", found.net, (
-        node("usage", "Quantity billed", f"in {unit}", check=(event.billed, found.billed)),
-    ))
+    return Sum(
+        f"{told}, measured over {event.period}",
+        found.net,
+        (node("usage", "Quantity billed", f"in {unit}", check=(event.billed, found.billed)),),
+    )
 
 
 def _indemnity(event: IndemnityAssessed) -> Sum:
@@ -335,9 +374,7 @@ def _indemnity(event: IndemnityAssessed) -> Sum:
     )
 
 
-def _given_back(
-    case: Case, event: ContractTerminated | RentalPurchased, charge: Charge
-) -> Sum:
+def _given_back(case: Case, event: ContractTerminated | RentalPurchased, charge: Charge) -> Sum:
     """A refund after a termination by the days not used, or of a first rent whole."""
     billed = case.instalment_of(charge.credits, event.originator_version)
     if billed is None or billed.period is None or charge.period is None:
@@ -346,8 +383,10 @@ def _given_back(
     if net is None:
         return Sum(f"{charge.credits} bills nothing with the VAT treatment {charge.vat}", None)
     if isinstance(event, RentalPurchased):
-        return Sum(f"the whole rent of {billed.period}, {net} €, billed by {charge.credits}: "
-                   f"−{net} €", -net)
+        return Sum(
+            f"the whole rent of {billed.period}, {net} €, billed by {charge.credits}: −{net} €",
+            -net,
+        )
     unused, whole = charge.period.days, billed.period.days
     back = -share_of(net, unused, whole)
     return Sum(
@@ -366,9 +405,7 @@ def _removed(case: Case, event: EquipmentRemoved | OptionCancelled, charge: Char
         return Sum(f"no instalment was billed by {charge.credits}", None)
     on = event.removed_on if isinstance(event, EquipmentRemoved) else event.cancelled_on
     terms = before.terms_on(on)
-    whole = billing_period(
-        terms.schedule, before.anchor_on, before.whole_term, billed.period.start
-    )
+    whole = billing_period(terms.schedule, before.anchor_on, before.whole_term, billed.period.start)
     try:
         fee = fee_line(
             covered, charge.period, whole, terms, "refund", charge.period.start, case.book
@@ -398,16 +435,24 @@ def _regularisation(case: Case, event: PriceRevised, charge: Charge) -> Sum:
             for priced in (revised, covered)
         )
         difference = (new.net or ZERO) - (old.net or ZERO)
-        steps.append(node("period", str(part), f"{new.net} € − {old.net} € = {difference} €", (
-            node("period", "At the new price", new.formula),
-            node("period", "As billed", old.formula),
-        )))
+        steps.append(
+            node(
+                "period",
+                str(part),
+                f"{new.net} € − {old.net} € = {difference} €",
+                (
+                    node("period", "At the new price", new.formula),
+                    node("period", "As billed", old.formula),
+                ),
+            )
+        )
         net += difference
         at = part.end
     return Sum(
         f"the periods billed since {event.effective_on}, at {fee.after} € less {fee.before} €: "
         f"{net} €",
-        net, (node("periods", "Periods billed since", "", steps),),
+        net,
+        (node("periods", "Periods billed since", "", steps),),
     )
 
 
@@ -421,13 +466,19 @@ def _vat(case: Case, one: Line) -> Explanation:
     if code != "standard":
         treatment = case.terms.vat_treatment(code)
         if treatment is None:
-            return node("vat", title, f"the contract has no VAT treatment {code}",
-                        check=(one.vat_rate, None))
+            return node(
+                "vat",
+                title,
+                f"the contract has no VAT treatment {code}",
+                check=(one.vat_rate, None),
+            )
         return node(
-            "vat", title,
+            "vat",
+            title,
             f"treatment {code}, category {treatment.category}"
             f"{': ' if treatment.reason else ''}{treatment.reason}",
-            case.clause("vat"), check=(one.vat_rate, treatment.rate),
+            case.clause("vat"),
+            check=(one.vat_rate, treatment.rate),
         )
     if one.vat_category != "S" or supplied_on is None:
         reason = f": {one.vat_reason}" if one.vat_reason else ""
@@ -437,7 +488,9 @@ def _vat(case: Case, one: Line) -> Explanation:
     except IndexUnavailable as unavailable:
         return node("vat", title, str(unavailable), check=(one.vat_rate, None))
     return node(
-        "vat", title, f"standard rate on {supplied_on}, the day of the supply: {read(rate)}",
+        "vat",
+        title,
+        f"standard rate on {supplied_on}, the day of the supply: {read(rate)}",
         check=(one.vat_rate, rate.value),
     )
 

@@ -33,16 +33,23 @@ def price(case: Case, line: Line) -> Iterator[Explanation]:
     version = line.because[-1]
     event = case.event(version)
     if event is None:
-        yield node("event", f"Version {version} of {line.code}'s contract",
-                   "there is no such event", check=(f"version {version}", "none"))
+        yield node(
+            "event",
+            f"Version {version} of {line.code}'s contract",
+            "there is no such event",
+            check=(f"version {version}", "none"),
+        )
         return
     if isinstance(event, PriceRevised):
         yield revision(case, event, line)
     else:
         set_to = price_in(event, line.code)
         yield node(
-            "price", f"Unit price {line.unit_price} €", f"{_set_by(event)}; {recorded(event)}",
-            _change(event, line.code), check=(line.unit_price, set_to),
+            "price",
+            f"Unit price {line.unit_price} €",
+            f"{_set_by(event)}; {recorded(event)}",
+            _change(event, line.code),
+            check=(line.unit_price, set_to),
         )
     if earlier := list(_earlier(case, line.code, version)):
         yield node("prices", "Prices before", "", earlier)
@@ -100,13 +107,15 @@ def _in_force(case: Case, line: Line) -> Explanation:
     assert line.period is not None
     day = line.period.start
     covered = next(
-        (c for c in case.contract.items
-         if c.item.code == line.code and c.added == line.because[0]), None,
+        (c for c in case.contract.items if c.item.code == line.code and c.added == line.because[0]),
+        None,
     )
     found = None if covered is None else covered.price_on(day)
     by = "no event" if found is None else f"version {found.by}"
     return node(
-        "price", f"In force on {day}", f"the first day of the line; set by {by}",
+        "price",
+        f"In force on {day}",
+        f"the first day of the line; set by {by}",
         check=(line.unit_price, None if found is None else found.unit_price),
     )
 
@@ -135,7 +144,10 @@ def revision(case: Case, event: PriceRevised, line: Line) -> Explanation:
     corrected = f", correcting the one of {event.corrects}" if event.corrects else ""
     told = f"{fee.before} € → {fee.after} €; {recorded(event)}" if fee else recorded(event)
     return node(
-        "revision", f"Price revised from {event.effective_on}{corrected}", told, children,
+        "revision",
+        f"Price revised from {event.effective_on}{corrected}",
+        told,
+        children,
         check=(line.unit_price, fee.after if fee else None) if line.unit_price else None,
     )
 
@@ -157,9 +169,7 @@ def _index(
     base, current = comparison.base, comparison.current
     linked = "".join(f" × {link.coefficient}" for link in comparison.links)
     exact = comparison.ratio
-    told = (
-        f"weight {weight.weight}; {current.value}{linked} / {base.value} = {number(exact)}"
-    )
+    told = f"weight {weight.weight}; {current.value}{linked} / {base.value} = {number(exact)}"
     if Fraction(ratio) != exact and event.formula.ratio_rounding:
         rounding = event.formula.ratio_rounding
         told += f", {rounding.mode} to {rounding.decimals} decimals: {number(Fraction(ratio))}"
@@ -176,7 +186,8 @@ def _index(
 def _link(link: Link) -> Explanation:
     rule = f"; {link.rule}" if link.rule else ""
     return node(
-        "link", f"Linking coefficient {link.coefficient}",
+        "link",
+        f"Linking coefficient {link.coefficient}",
         f"{link.new_series} × {link.coefficient} continues {link.old_series}, at {link.at}, "
         f"{link.confidence}; source: {link.source}{rule}",
     )
@@ -186,13 +197,16 @@ def substitutions(case: Case, series: str, before: int) -> Iterator[Explanation]
     """The recorded decisions that replaced a series, up to a version of the contract."""
     for event in case.history[: before - 1]:
         if isinstance(event, IndexSubstituted) and event.series == series:
-            children = [] if event.base is None else [
-                node("reading", "Base (Io) agreed", read(event.base))
-            ]
+            children = (
+                []
+                if event.base is None
+                else [node("reading", "Base (Io) agreed", read(event.base))]
+            )
             if event.link is not None:
                 children.append(_link(event.link))
             yield node(
-                "substitution", f"{event.series} replaced by {event.by_series}",
+                "substitution",
+                f"{event.series} replaced by {event.by_series}",
                 f"decided on {event.decided_on} by {event.decided_by}, on: {event.evidence}; "
                 f"{recorded(event)}",
                 children,
@@ -221,13 +235,14 @@ def _coefficient(clause: Revision, told: Coefficient, found: Coefficient) -> Exp
         for weight, ratio in zip(clause.indices, found.ratios, strict=True)
     ]
     return node(
-        "coefficient", "Coefficient",
+        "coefficient",
+        "Coefficient",
         f"{' + '.join(parts)} = {number(Fraction(found.exact))}; applied "
         f"{number(found.value)} ({', '.join(rounding) or 'exact, not rounded'})",
         [node("fraction", "As fractions", f"exact {found.exact}, applied {found.applied}")],
-        check=(
-            (told.ratios, told.exact, told.applied), (found.ratios, found.exact, found.applied)
-        ) if told != found else None,
+        check=((told.ratios, told.exact, told.applied), (found.ratios, found.exact, found.applied))
+        if told != found
+        else None,
     )
 
 
@@ -257,11 +272,18 @@ def _revised_price(case: Case, event: PriceRevised, fee: FeeChange) -> Explanati
     covered = before.covered(fee.code)
     known = covered.price_on(event.effective_on).unit_price if covered is not None else None
     return node(
-        "price", f"{fee.before} € → {fee.after} €",
+        "price",
+        f"{fee.before} € → {fee.after} €",
         f"{start} € ({base}) × {number(factor)} = {number(Fraction(start) * factor)}; rounded: "
         f"{_ROUNDED[clause.price_rounding]}",
-        [node("price", "Price before", f"as the contract stood at version {before.version}",
-              check=(fee.before, known))],
+        [
+            node(
+                "price",
+                "Price before",
+                f"as the contract stood at version {before.version}",
+                check=(fee.before, known),
+            )
+        ],
         check=(fee.after, found),
     )
 

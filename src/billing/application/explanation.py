@@ -249,18 +249,24 @@ class Case:
         variant = f", variant {words.variant}" if words.variant else ""
         place = f", {said.source}" if said.source else ""
         children = [node("reading", "Reading", said.reading)] if said.reading else []
-        children.append(node(
-            "form", f"Form {words.form.title}{variant}", f"words from {words.found}"
-        ))
+        children.append(
+            node("form", f"Form {words.form.title}{variant}", f"words from {words.found}")
+        )
         if amended is not None:
             reason = f": {amended.reason}" if amended.reason else ""
-            children.insert(0, node(
-                "event", f"Amended by {amended.how} from {amended.effective_on}{reason}",
-                recorded(amended),
-            ))
+            children.insert(
+                0,
+                node(
+                    "event",
+                    f"Amended by {amended.how} from {amended.effective_on}{reason}",
+                    recorded(amended),
+                ),
+            )
         yield node(
-            "clause", f"Clause {name}{place}",
-            f"« {said.words} »" if said.words else "the contract is silent", children,
+            "clause",
+            f"Clause {name}{place}",
+            f"« {said.words} »" if said.words else "the contract is silent",
+            children,
         )
 
     def _amended(self, name: str) -> TermsAmended | None:

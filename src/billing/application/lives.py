@@ -83,9 +83,7 @@ def read_life(path: Path | str, folders: Iterable[Path | str] = ()) -> Life:
     return life_from_text(text_of(path), str(path), folders=folders)
 
 
-def life_from_text(
-    text: str, path: str = "life", *, folders: Iterable[Path | str] = ()
-) -> Life:
+def life_from_text(text: str, path: str = "life", *, folders: Iterable[Path | str] = ()) -> Life:
     """The same from the text of a file."""
     values, lines = values_of(text, path), Lines(text)
     checker = Checker(path, lines)
@@ -177,9 +175,9 @@ def _performed(app: Billing, life: Life, dated: Dated) -> Told:
 
 def life_schema() -> dict[str, Any]:
     """The JSON Schema of a life file."""
-    action = actions_schema({
-        "on": {"type": "string", "format": "date", "description": "The day it is recorded."}
-    })
+    action = actions_schema(
+        {"on": {"type": "string", "format": "date", "description": "The day it is recorded."}}
+    )
     return {
         "$schema": action.pop("$schema"),
         "title": "Life",
@@ -189,7 +187,9 @@ def life_schema() -> dict[str, Any]:
             "title": {"type": "string"},
             "about": {"type": "string"},
             "actions": {
-                "type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Action"},
+                "type": "array",
+                "minItems": 1,
+                "items": {"$ref": "#/$defs/Action"},
             },
         },
         "required": ["actions"],

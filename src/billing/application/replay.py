@@ -105,14 +105,10 @@ class _Found:
         self.kept: list[Difference] = []
         self.count = 0
 
-    def add(
-        self, contract: str, version: int, field: str, recorded: object, found: object
-    ) -> None:
+    def add(self, contract: str, version: int, field: str, recorded: object, found: object) -> None:
         self.count += 1
         if self.count <= KEPT:
-            self.kept.append(
-                Difference(contract, version, field, _told(recorded), _told(found))
-            )
+            self.kept.append(Difference(contract, version, field, _told(recorded), _told(found)))
 
     def compare(
         self, contract: str, version: int, field: str, recorded: object, found: object
@@ -224,13 +220,24 @@ class _Replay:
         digest = self._sums()
         totals, opened, closed = self.totals, self.opened, self.closed
         return Verification(
-            run=self.name, opened_at=opened.recorded_at, opened_by=opened.recorded_by,
-            closed=closed is not None, engine_recorded=opened.engine, engine=__version__,
-            contracts=self.contracts, events=self.events, invoices=self.invoices,
-            set_aside=self.asides, net=totals.net, tax=totals.tax, gross=totals.gross,
-            matches=not self.found.count, differences=tuple(self.found.kept),
+            run=self.name,
+            opened_at=opened.recorded_at,
+            opened_by=opened.recorded_by,
+            closed=closed is not None,
+            engine_recorded=opened.engine,
+            engine=__version__,
+            contracts=self.contracts,
+            events=self.events,
+            invoices=self.invoices,
+            set_aside=self.asides,
+            net=totals.net,
+            tax=totals.tax,
+            gross=totals.gross,
+            matches=not self.found.count,
+            differences=tuple(self.found.kept),
             differences_in_all=self.found.count,
-            digest_recorded=closed.digest if closed else "", digest_found=digest,
+            digest_recorded=closed.digest if closed else "",
+            digest_found=digest,
         )
 
     def _header(self) -> tuple[BillingRunOpened, BillingRunClosed | None]:
@@ -279,8 +286,13 @@ class _Replay:
             try:
                 final = self._contract(one)
             except Exception as error:  # Tampered fields may not even fold; tell, and go on.
-                self.found.add(one.number, len(one.events), "events", "cannot be folded",
-                               f"{type(error).__name__}: {error}")
+                self.found.add(
+                    one.number,
+                    len(one.events),
+                    "events",
+                    "cannot be folded",
+                    f"{type(error).__name__}: {error}",
+                )
                 continue
             row = rows.get(one.id)
             if final is None:
@@ -288,8 +300,13 @@ class _Replay:
             if row is None:
                 self.found.add(one.number, final.version, "state", None, "one state a contract")
             elif row.version <= final.version and row != contract_row(one.id, final):
-                self.found.add(one.number, row.version, "state", "as kept beside the log",
-                               "another, from the events; see `billing rebuild`")
+                self.found.add(
+                    one.number,
+                    row.version,
+                    "state",
+                    "as kept beside the log",
+                    "another, from the events; see `billing rebuild`",
+                )
 
     def _read(self, ids: Iterable[UUID]) -> dict[UUID, _Stream]:
         found: dict[UUID, _Stream] = {}
@@ -302,8 +319,9 @@ class _Replay:
                 try:
                     event = from_stored(one)
                 except UnknownEvent as unknown:
-                    self.found.add(number, one.originator_version, "event", "cannot be read",
-                                   unknown)
+                    self.found.add(
+                        number, one.originator_version, "event", "cannot be read", unknown
+                    )
                     break
                 if isinstance(event, ContractSigned):
                     number = event.number
@@ -348,8 +366,13 @@ class _Replay:
         while place < len(one.events):
             event = one.events[place]
             if event.originator_version != place + 1:
-                self.found.add(one.number, place + 1, "version", event.originator_version,
-                               f"{place + 1}: an event is missing")
+                self.found.add(
+                    one.number,
+                    place + 1,
+                    "version",
+                    event.originator_version,
+                    f"{place + 1}: an event is missing",
+                )
                 return None
             if event.recorded_by == self.by and state is not None:
                 step = self._step(one, state, place)
@@ -411,8 +434,13 @@ class _Replay:
     def _left_undone(self, one: _Stream, undone: Outcome) -> None:
         brings = [event.TOPIC for event in undone.events]
         brings += ["contract.instalment_billed" for _ in undone.bills]
-        self.found.add(one.number, undone.before.version + 1, "event", None,
-                       f"due on {undone.day}: {', '.join(brings)}")
+        self.found.add(
+            one.number,
+            undone.before.version + 1,
+            "event",
+            None,
+            f"due on {undone.day}: {', '.join(brings)}",
+        )
 
     def _step(self, one: _Stream, state: Contract, place: int) -> _Step:
         """One decision again, and its comparison with the events that stand there.
@@ -427,8 +455,11 @@ class _Replay:
                     again = self._again(one, outcome, place)
                     first = first or again
                     events = again[1].contract_events
-                    if events and all(map(_same, one.stored[place:], events)) \
-                            and len(one.stored) >= place + len(events):
+                    if (
+                        events
+                        and all(map(_same, one.stored[place:], events))
+                        and len(one.stored) >= place + len(events)
+                    ):
                         return self._compared(one, place, again, len(events))
         if first is None or not first[1].contract_events:
             event = one.events[place]
@@ -463,8 +494,13 @@ class _Replay:
         others: list[Contract] = []
         reached = False
         for place, event in enumerate(one.events[:at_close], 1):
-            if place > at_open and event.recorded_by == self.by and parent is not None \
-                    and not reached and (parent.next_due() or date.max) > day:
+            if (
+                place > at_open
+                and event.recorded_by == self.by
+                and parent is not None
+                and not reached
+                and (parent.next_due() or date.max) > day
+            ):
                 reached = True
                 yield parent
             parent = apply(parent, event)
@@ -538,7 +574,11 @@ class _Replay:
         return _Step(max(1, taken), outcome.aside)
 
     def _event(
-        self, number: str, version: int, within: str, stored: StoredEvent | None,
+        self,
+        number: str,
+        version: int,
+        within: str,
+        stored: StoredEvent | None,
         expected: Event | None,
     ) -> None:
         """A stored event against the one the run would record again."""
@@ -546,8 +586,13 @@ class _Replay:
             self.events += 1
             self.totals.add(expected)
         if stored is None or expected is None:
-            self.found.add(number, version, f"{within}event", stored and stored.topic,
-                           expected and expected.TOPIC)
+            self.found.add(
+                number,
+                version,
+                f"{within}event",
+                stored and stored.topic,
+                expected and expected.TOPIC,
+            )
             return
         if _same(stored, expected):
             return
@@ -563,8 +608,13 @@ class _Replay:
         for field, told, found in _fields(recorded, expected, within.rstrip(".")):
             self.found.add(number, version, field, told, found)
         if self.found.count == before:
-            self.found.add(number, version, f"{within}bytes", stored.state.decode(errors="replace"),
-                           to_stored(expected).state.decode())
+            self.found.add(
+                number,
+                version,
+                f"{within}bytes",
+                stored.state.decode(errors="replace"),
+                to_stored(expected).state.decode(),
+            )
 
     def _invoice(self, one: _Stream, document: InvoiceIssued | CreditNoteIssued) -> None:
         self.invoices += 1
@@ -582,8 +632,13 @@ class _Replay:
             if isinstance(event, InvoiceCredited) and event.credit_note == note.number
         ]
         told = [(mark.gross, mark.net, mark.recorded_by) for mark in marks]
-        self.found.compare(one.number, note.contract_version, f"{note.credits}.credited by "
-                           f"{note.number}", told, [(note.gross, note.net, self.by)])
+        self.found.compare(
+            one.number,
+            note.contract_version,
+            f"{note.credits}.credited by {note.number}",
+            told,
+            [(note.gross, note.net, self.by)],
+        )
 
     # Numbers
 
@@ -634,14 +689,25 @@ class _Replay:
                     place, bearers, at = borne[at], bearers + 1, at + 1
                     day = max(day, ranks.asked[place])
                     self.found.compare(
-                        name, version, f"{rank}.issued_on",
-                        date.fromordinal(ranks.issued[place]), date.fromordinal(day),
+                        name,
+                        version,
+                        f"{rank}.issued_on",
+                        date.fromordinal(ranks.issued[place]),
+                        date.fromordinal(day),
                     )
                 if bearers != 1:
-                    self.found.add(name, version, f"number {rank}", "taken once",
-                                   f"borne by {bearers} documents of the run")
+                    self.found.add(
+                        name,
+                        version,
+                        f"number {rank}",
+                        "taken once",
+                        f"borne by {bearers} documents of the run",
+                    )
             self.found.compare(
-                name, version, "last_issued_on", block.last_issued_on,
+                name,
+                version,
+                "last_issued_on",
+                block.last_issued_on,
                 date.fromordinal(day) if day else None,
             )
         for place in borne[at:]:
@@ -658,9 +724,7 @@ class _Replay:
             return ""
         for field in _SUMS:
             found = getattr(self.totals, field)
-            self.found.compare(
-                self.name, 0, f"{field} in the log", getattr(in_log, field), found
-            )
+            self.found.compare(self.name, 0, f"{field} in the log", getattr(in_log, field), found)
             if self.closed is not None:
                 self.found.compare(self.name, 2, field, getattr(self.closed, field), found)
         if self.closed is not None:
@@ -734,9 +798,7 @@ def audit_numbers(app: Billing) -> list[str]:
                 f"{parsed[2]}"
             )
         name = sequence_name(issued.supplier, int(parsed[2]))
-        sequences.setdefault(name, _Ranks()).add(
-            int(parsed[3]), issued.issued_on, issued.issued_on
-        )
+        sequences.setdefault(name, _Ranks()).add(int(parsed[3]), issued.issued_on, issued.issued_on)
     for name in sorted(sequences.keys() | blocks.keys()):
         problems += _broken(name, sequences.get(name, _Ranks()), blocks.get(name, []))
     return problems

@@ -100,7 +100,13 @@ class _Pass:
     """One run being carried out: what it bills, its stamp, its book, what it has added up."""
 
     def __init__(
-        self, app: Billing, name: str, earliest: date, until: date, position: int, stamp: Stamp,
+        self,
+        app: Billing,
+        name: str,
+        earliest: date,
+        until: date,
+        position: int,
+        stamp: Stamp,
         book: IndexBook,
     ) -> None:
         self.app = app
@@ -153,7 +159,9 @@ class _Pass:
             return self.app.contract_of(row)
         except Exception as error:  # A state that cannot be read must not stop the others.
             self.asides[row.name] = ContractSetAside(
-                due_on=_key(row)[0], clause="record", held=True,
+                due_on=_key(row)[0],
+                clause="record",
+                held=True,
                 reason=f"its current state cannot be read ({error}); run `billing rebuild`",
             )
             return None
@@ -208,8 +216,14 @@ def run(
     else:
         digest = ""
     return Report(
-        current.name, resumed, not current.opened and not resumed, current.totals,
-        tuple(current.asides.values()), tuple(current.asides), current.contracts, digest,
+        current.name,
+        resumed,
+        not current.opened and not resumed,
+        current.totals,
+        tuple(current.asides.values()),
+        tuple(current.asides),
+        current.contracts,
+        digest,
     )
 
 
@@ -241,8 +255,14 @@ def preview(
 
     def report() -> Report:
         return Report(
-            name, False, not current.contracts, current.totals, tuple(current.asides.values()),
-            tuple(current.asides), current.contracts, "",
+            name,
+            False,
+            not current.contracts,
+            current.totals,
+            tuple(current.asides.values()),
+            tuple(current.asides),
+            current.contracts,
+            "",
         )
 
     return drafts(), report
@@ -283,8 +303,13 @@ def _unfinished(app: Billing, name: str) -> tuple[str, Run | None]:
 def _resumed(app: Billing, found: Run) -> _Pass:
     """The same run: its clock, and the index book as it saw it."""
     current = _Pass(
-        app, found.name, found.earliest, found.until, found.log_position,
-        Stamp(found.at, recorded_by(found.name), found.name), app.book_at(found.log_position),
+        app,
+        found.name,
+        found.earliest,
+        found.until,
+        found.log_position,
+        Stamp(found.at, recorded_by(found.name), found.name),
+        app.book_at(found.log_position),
     )
     current.shared = current.opened = True
     return current
@@ -505,7 +530,9 @@ def _append(current: _Pass, tx: Tx, made: _Numbered) -> None:
     taken = list(made.series.taken(current.stamp))
     opening = [] if current.opened else [_opened(current)]
     tx.append(
-        [to_stored(e) for e in opening] + made.contracts + made.invoices
+        [to_stored(e) for e in opening]
+        + made.contracts
+        + made.invoices
         + [to_stored(e) for e in (*credited, *taken)]
     )
     tx.put_states(made.rows, made.expected)
@@ -559,7 +586,10 @@ def credit_marks(
         versions[id] = (version + 1, left - note.gross)
         yield stamped(
             InvoiceCredited(credit_note=note.number, gross=note.gross, net=note.net),
-            id, version + 1, stamp.at, stamp.by,
+            id,
+            version + 1,
+            stamp.at,
+            stamp.by,
         )
 
 
@@ -587,10 +617,16 @@ def _prefixes(app: Billing) -> Callable[[str], str]:
 def _opened(current: _Pass) -> BillingRunOpened:
     return stamped(
         BillingRunOpened(
-            run=current.name, earliest=current.earliest, until=current.until,
-            log_position=current.position, engine=__version__,
+            run=current.name,
+            earliest=current.earliest,
+            until=current.until,
+            log_position=current.position,
+            engine=__version__,
         ),
-        stream("run", current.name), 1, current.stamp.at, current.app.user,
+        stream("run", current.name),
+        1,
+        current.stamp.at,
+        current.app.user,
     )
 
 
@@ -607,22 +643,36 @@ def _close(current: _Pass) -> str:
     if before.closed is not None:
         return before.closed.digest
     with suppress(Conflict):
-        app.write([
-            stamped(
-                BillingRunClosed(
-                    invoices=totals.invoices, credit_notes=totals.credit_notes, net=totals.net,
-                    tax=totals.tax, gross=totals.gross, vat=totals.vat,
-                    set_aside=len(current.asides), renewed=totals.renewed,
-                    revised=totals.revised, digest=digest,
-                ),
-                stream("run", current.name), before.version + 1, current.stamp.at, app.user,
-            )
-        ])
+        app.write(
+            [
+                stamped(
+                    BillingRunClosed(
+                        invoices=totals.invoices,
+                        credit_notes=totals.credit_notes,
+                        net=totals.net,
+                        tax=totals.tax,
+                        gross=totals.gross,
+                        vat=totals.vat,
+                        set_aside=len(current.asides),
+                        renewed=totals.renewed,
+                        revised=totals.revised,
+                        digest=digest,
+                    ),
+                    stream("run", current.name),
+                    before.version + 1,
+                    current.stamp.at,
+                    app.user,
+                )
+            ]
+        )
     return digest
 
 
 RUN_TOPICS = (
-    "contract.renewed", "contract.price_revised", "invoice.issued", "invoice.credit_note_issued"
+    "contract.renewed",
+    "contract.price_revised",
+    "invoice.issued",
+    "invoice.credit_note_issued",
 )
 
 

@@ -37,7 +37,9 @@ KINDS = {
     for prefix, apply, state, named in (
         ("contract", contract.apply, Contract, lambda s: s.number),
         (
-            "numbers", numbering.apply, numbering.Numbers,
+            "numbers",
+            numbering.apply,
+            numbering.Numbers,
             lambda s: numbering.name(s.supplier, s.year),
         ),
         ("index", publication.apply, publication.Published, lambda s: s.name),

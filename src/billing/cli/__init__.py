@@ -235,7 +235,8 @@ class LazyGroup(click.Group):
         own = {name for section in SECTIONS.values() for name in section}
         more = [
             (name, f"From {target.partition(':')[0]}.")
-            for name, target in _plugged().items() if name not in own
+            for name, target in _plugged().items()
+            if name not in own
         ]
         if more:
             sections["More"] = more
@@ -247,10 +248,12 @@ class LazyGroup(click.Group):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The exit codes."""
         with formatter.section("Exit codes"):
-            formatter.write_dl([
-                (f"{code:3}", f"{kind}: {meaning}") for code, (kind, meaning) in
-                exits.MEANING.items()
-            ])
+            formatter.write_dl(
+                [
+                    (f"{code:3}", f"{kind}: {meaning}")
+                    for code, (kind, meaning) in exits.MEANING.items()
+                ]
+            )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The options of `billing` are understood wherever they stand."""
@@ -289,7 +292,8 @@ class LazyGroup(click.Group):
             if trouble is None:
                 where = exits.write_details(error)
                 _end(
-                    out, exits.INTERNAL,
+                    out,
+                    exits.INTERNAL,
                     f"this is our fault ({type(error).__name__}); the details are in {where}: send "
                     "them to those who maintain billing. What was recorded before stays.",
                     details=str(where),
@@ -365,9 +369,7 @@ class Day(click.ParamType[date]):
 
     name = "day"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> date:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """The day, or a refusal that shows how it is written."""
         if isinstance(value, date):
             return value
@@ -394,19 +396,31 @@ def _no_later_than_now(ctx: click.Context, param: click.Parameter, day: date | N
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
-    "--database", envvar="DATABASE_URL", default=DEFAULT_DATABASE, show_default=True,
-    metavar="URL", help="sqlite:///file.db or postgresql://… Else DATABASE_URL.",
+    "--database",
+    envvar="DATABASE_URL",
+    default=DEFAULT_DATABASE,
+    show_default=True,
+    metavar="URL",
+    help="sqlite:///file.db or postgresql://… Else DATABASE_URL.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Tell everything as JSON, one line each.")
 @click.option(
     "--user", envvar="BILLING_USER", metavar="NAME", help="Who decides; the login by default."
 )
 @click.option(
-    "--today", type=DAY, metavar="DATE", callback=_no_later_than_now, envvar="BILLING_TODAY",
+    "--today",
+    type=DAY,
+    metavar="DATE",
+    callback=_no_later_than_now,
+    envvar="BILLING_TODAY",
     help="Play a past day: the clock of this command, for replays and tests.",
 )
 @click.option(
-    "--forms", "folders", multiple=True, envvar="BILLING_FORMS", metavar="DIR",
+    "--forms",
+    "folders",
+    multiple=True,
+    envvar="BILLING_FORMS",
+    metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
     help="A folder of the house's own forms; may be repeated. Else BILLING_FORMS.",
 )

@@ -81,7 +81,10 @@ def trouble_of(error: Exception) -> Trouble | None:
         return Trouble(BAD_FILE, told, {"faults": error.errors})
     if isinstance(error, BadIndexFile):
         fault = {
-            "path": error.file, "line": error.line, "key": error.column, "value": error.value,
+            "path": error.file,
+            "line": error.line,
+            "key": error.column,
+            "value": error.value,
             "expected": error.expected,
         }
         return Trouble(BAD_FILE, told, {"faults": [fault]})
@@ -108,12 +111,14 @@ def write_details(error: BaseException) -> Path:
     from billing import __version__
 
     at = datetime.now(UTC)
-    told = "\n".join((
-        f"billing {__version__}, Python {sys.version.split()[0]}, {at.isoformat()}",
-        without_password(" ".join(sys.argv)),
-        "",
-        without_password("".join(traceback.format_exception(error))),
-    ))
+    told = "\n".join(
+        (
+            f"billing {__version__}, Python {sys.version.split()[0]}, {at.isoformat()}",
+            without_password(" ".join(sys.argv)),
+            "",
+            without_password("".join(traceback.format_exception(error))),
+        )
+    )
     handle, name = tempfile.mkstemp(prefix=f"billing-error-{at:%Y%m%d-%H%M%S}-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(told)

@@ -58,16 +58,25 @@ def list_(session: Session) -> None:
     session.out.say(
         [
             {
-                "name": form.name, "title": form.title, "variants": form.variants,
-                "digest": form.digest, "catalogue": list(form.catalogue),
+                "name": form.name,
+                "title": form.title,
+                "variants": form.variants,
+                "digest": form.digest,
+                "catalogue": list(form.catalogue),
             }
             for form in found
         ],
         lambda: table(
-            "Forms", ("form", "title", "variants", "catalogue", "digest"),
+            "Forms",
+            ("form", "title", "variants", "catalogue", "digest"),
             (
-                (form.name, form.title, ", ".join(form.variants), len(form.catalogue),
-                 form.digest[:12])
+                (
+                    form.name,
+                    form.title,
+                    ", ".join(form.variants),
+                    len(form.catalogue),
+                    form.digest[:12],
+                )
                 for form in found
             ),
             right=("catalogue",),
@@ -98,8 +107,11 @@ def show(session: Session, name: str, variant: str, clause: str) -> None:
     ]
     session.out.say(
         {
-            "form": form.name, "title": form.title, "digest": form.digest,
-            "variants": form.variants, "clauses": told,
+            "form": form.name,
+            "title": form.title,
+            "digest": form.digest,
+            "variants": form.variants,
+            "clauses": told,
             "catalogue": [] if clause else list(form.catalogue.values()),
         },
         lambda: _page(form, variant, told, catalogue=not clause),
@@ -126,24 +138,37 @@ def _page(
         words = one["said"]
         said += ["", f"{one['clause']}" + (f" — {words.source}" if words.source else "")]
         if words.words:
-            said.append(textwrap.fill(f"« {words.words} »", 96, initial_indent="  ",
-                                      subsequent_indent="  "))
+            said.append(
+                textwrap.fill(f"« {words.words} »", 96, initial_indent="  ", subsequent_indent="  ")
+            )
         if words.reading:
-            said.append(textwrap.fill(f"→ {words.reading}", 96, initial_indent="  ",
-                                      subsequent_indent="    "))
+            said.append(
+                textwrap.fill(
+                    f"→ {words.reading}", 96, initial_indent="  ", subsequent_indent="    "
+                )
+            )
         terms = as_data(one["terms"])
         said += [f"  {line}" for line in _parameters(terms, _listed(one["clause"], terms))]
     parts: list[RenderableType] = ["\n".join(said)]
     if catalogue and form.catalogue:
-        parts.append(table(
-            "Catalogue", ("code", "label", "price", "per", "kind", "until"),
-            (
-                (e["code"], e.get("label"), e.get("unit_price"), e.get("per", "month"),
-                 e.get("kind", "service"), e.get("offered_until"))
-                for e in form.catalogue.values()
-            ),
-            right=("price",),
-        ))
+        parts.append(
+            table(
+                "Catalogue",
+                ("code", "label", "price", "per", "kind", "until"),
+                (
+                    (
+                        e["code"],
+                        e.get("label"),
+                        e.get("unit_price"),
+                        e.get("per", "month"),
+                        e.get("kind", "service"),
+                        e.get("offered_until"),
+                    )
+                    for e in form.catalogue.values()
+                ),
+                right=("price",),
+            )
+        )
     return Group(*parts)
 
 
@@ -155,12 +180,14 @@ def _parameters(value: Any, name: str = "") -> list[str]:
     """Parameters a line each: notice.months = 3."""
     if isinstance(value, dict):
         return [
-            line for key, one in value.items()
+            line
+            for key, one in value.items()
             for line in _parameters(one, f"{name}.{key}" if name else str(key))
         ]
     if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
         return [
-            line for place, one in enumerate(value, 1)
+            line
+            for place, one in enumerate(value, 1)
             for line in _parameters(one, f"{name}[{place}]")
         ]
     if value in (None, [], ""):
@@ -202,12 +229,20 @@ def play(session: Session, file: Path, until: date | None, check: bool) -> None:
         do = str(action.__struct_config__.tag)
         events += len(told.events)
         session.out.say(
-            {"on": dated.on, "line": dated.line, "do": do, "about": action.about,
-             "events": told.events, "findings": told.findings},
-            lambda dated=dated, told=told, do=do, action=action: "\n".join((  # type: ignore[misc]
-                f"{dated.on}  {do} {action.about}",
-                *(f"    {line}" for line in lines(told)),
-            )),
+            {
+                "on": dated.on,
+                "line": dated.line,
+                "do": do,
+                "about": action.about,
+                "events": told.events,
+                "findings": told.findings,
+            },
+            lambda dated=dated, told=told, do=do, action=action: "\n".join(
+                (  # type: ignore[misc]
+                    f"{dated.on}  {do} {action.about}",
+                    *(f"    {line}" for line in lines(told)),
+                )
+            ),
         )
     waiting = f"; {later} after {last} wait" if later else ""
     session.out.say(

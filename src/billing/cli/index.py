@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from indices import Differences, IndexBook, Observation, Remark
 
 CONFIDENCE = click.option(
-    "--confidence", type=click.Choice(["found", "derived", "recalled"]), default="found",
-    show_default=True, help="How sure the value is.",
+    "--confidence",
+    type=click.Choice(["found", "derived", "recalled"]),
+    default="found",
+    show_default=True,
+    help="How sure the value is.",
 )
 SOURCE = click.option("--source", required=True, help="Where it was read.")
 
@@ -113,8 +116,10 @@ def substitute(
                 click.get_current_context(),
             )
         base = {
-            "series": base_series or said["by_series"], "period": base_period,
-            "value": base_value, "published_on": base_published_on,
+            "series": base_series or said["by_series"],
+            "period": base_period,
+            "value": base_value,
+            "published_on": base_published_on,
             "source": said.get("evidence") or "agreed",
         }
     record(session, "index-substitute", base=base, **said)
@@ -123,7 +128,9 @@ def substitute(
 @index.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--published-on", type=DAY, metavar="DATE",
+    "--published-on",
+    type=DAY,
+    metavar="DATE",
     help="The day of the release; without it, estimated for old months.",
 )
 @click.option("--source", default="", help="Where the file comes from (its name by default).")
@@ -131,7 +138,11 @@ def substitute(
 @click.option("--dry-run", is_flag=True, help="Show what would change; record nothing.")
 @pass_session
 def import_(
-    session: Session, file: Path, published_on: date | None, source: str, reason: str,
+    session: Session,
+    file: Path,
+    published_on: date | None,
+    source: str,
+    reason: str,
     dry_run: bool,
 ) -> None:
     """Import the values of a publisher's FILE: INSEE BDM, ECB SDMX-CSV, or ours.
@@ -155,8 +166,12 @@ def import_(
             commands.publish(app, fresh, reason)
     session.out.say(
         {
-            "file": str(file), "recorded": recorded, "new": found.new, "changed": found.changed,
-            "unchanged": len(found.unchanged), "refused": found.refused,
+            "file": str(file),
+            "recorded": recorded,
+            "new": found.new,
+            "changed": found.changed,
+            "unchanged": len(found.unchanged),
+            "refused": found.refused,
             "warnings": found.warnings,
         },
         lambda: _told(found, book, recorded, dry_run),
@@ -178,14 +193,17 @@ def _told(found: Differences, book: IndexBook, recorded: int, dry_run: bool) -> 
     if found.new:
         parts.append(_values("New", found.new))
     if found.changed:
-        parts.append(table(
-            "Rectified", ("series", "period", "was", "is", "published on"),
-            (
-                (o.series, o.period, before[o.series, o.period], o.value, o.published_on)
-                for o in found.changed
-            ),
-            right=("was", "is"),
-        ))
+        parts.append(
+            table(
+                "Rectified",
+                ("series", "period", "was", "is", "published on"),
+                (
+                    (o.series, o.period, before[o.series, o.period], o.value, o.published_on)
+                    for o in found.changed
+                ),
+                right=("was", "is"),
+            )
+        )
     if found.refused:
         parts.append(_remarks("Refused", found.refused))
     if found.warnings:
@@ -199,7 +217,8 @@ def _told(found: Differences, book: IndexBook, recorded: int, dry_run: bool) -> 
 
 def _values(title: str, observations: Iterable[Observation]) -> RenderableType:
     return table(
-        title, ("series", "period", "value", "published on", "estimated", "source"),
+        title,
+        ("series", "period", "value", "published on", "estimated", "source"),
         (
             (o.series, o.period, o.value, o.published_on, "yes" if o.estimated else "", o.source)
             for o in observations
@@ -210,7 +229,8 @@ def _values(title: str, observations: Iterable[Observation]) -> RenderableType:
 
 def _remarks(title: str, remarks: Iterable[Remark]) -> RenderableType:
     return table(
-        title, ("series", "period", "value", "why"),
+        title,
+        ("series", "period", "value", "why"),
         (
             (r.observation.series, r.observation.period, r.observation.value, r.reason)
             for r in remarks
@@ -228,35 +248,69 @@ def list_(session: Session) -> None:
     for name, series in book.series().items():
         values = book.observations(name)
         last = values[-1] if values else None
-        rows.append({
-            "series": name, "family": series.family or "", "french_name": series.french_name,
-            "publisher": series.publisher, "frequency": series.frequency, "scope": series.scope,
-            "values": len(values), "last_period": last.period if last else None,
-            "last_value": last.value if last else None,
-            "published_on": last.published_on if last else None, "ended": series.ended,
-            "successor": series.successor or "",
-        })
-    session.out.say(rows, lambda: table(
-        "Series",
-        ("series", "name", "publisher", "values", "last", "value", "published on", "ended", "then"),
-        (
-            (r["series"], r["french_name"], r["publisher"], r["values"], r["last_period"],
-             r["last_value"], r["published_on"], r["ended"], r["successor"])
-            for r in rows
+        rows.append(
+            {
+                "series": name,
+                "family": series.family or "",
+                "french_name": series.french_name,
+                "publisher": series.publisher,
+                "frequency": series.frequency,
+                "scope": series.scope,
+                "values": len(values),
+                "last_period": last.period if last else None,
+                "last_value": last.value if last else None,
+                "published_on": last.published_on if last else None,
+                "ended": series.ended,
+                "successor": series.successor or "",
+            }
+        )
+    session.out.say(
+        rows,
+        lambda: table(
+            "Series",
+            (
+                "series",
+                "name",
+                "publisher",
+                "values",
+                "last",
+                "value",
+                "published on",
+                "ended",
+                "then",
+            ),
+            (
+                (
+                    r["series"],
+                    r["french_name"],
+                    r["publisher"],
+                    r["values"],
+                    r["last_period"],
+                    r["last_value"],
+                    r["published_on"],
+                    r["ended"],
+                    r["successor"],
+                )
+                for r in rows
+            ),
+            right=("values", "value"),
         ),
-        right=("values", "value"),
-    ))
+    )
 
 
 @index.command()
 @click.argument("series")
 @click.option("--on", type=DAY, metavar="DATE", help="What a clause reads on that day.")
 @click.option(
-    "--policy", type=click.Choice(["first", "definitive"]), default="first", show_default=True,
+    "--policy",
+    type=click.Choice(["first", "definitive"]),
+    default="first",
+    show_default=True,
     help="With --on: the first published value, or the latest.",
 )
-@click.option("--last", type=click.IntRange(min=1), default=24, show_default=True,
-              help="How many values.")
+@click.option(
+    "--last", type=click.IntRange(min=1), default=24, show_default=True, help="How many values."
+)
 @pass_session
 def show(session: Session, series: str, on: date | None, policy: str, last: int) -> None:
     """Show the values of a SERIES, or what a clause reads of it on a day."""
@@ -273,11 +327,16 @@ def show(session: Session, series: str, on: date | None, policy: str, last: int)
         ask = book.in_force if alive.scope in ("rate", "tax") else book.last_known
         reading = ask(series, on, policy)
         estimated = " (estimated)" if reading.estimated else ""
-        session.out.say(reading, "\n".join((
-            f"{reading.series} {reading.period} = {reading.value}",
-            f"published on {reading.published_on}{estimated}, {reading.confidence}",
-            f"source: {reading.source}",
-        )))
+        session.out.say(
+            reading,
+            "\n".join(
+                (
+                    f"{reading.series} {reading.period} = {reading.value}",
+                    f"published on {reading.published_on}{estimated}, {reading.confidence}",
+                    f"source: {reading.source}",
+                )
+            ),
+        )
         return
     names = families.get(series, (series,))
     values = [o for name in names for o in book.observations(name)][-last:]

@@ -28,8 +28,14 @@ KIND = click.Choice(
     ["service", "equipment", "videoconference", "option", "access", "volume", "one_off"]
 )
 WRITTEN = {
-    "item.unit_price": "--price", "item.catalogue": "--item", "item.code": "--code",
-    "terms": "--set", "prices": "--price", "party": "", "to": "", "item": "",
+    "item.unit_price": "--price",
+    "item.catalogue": "--item",
+    "item.code": "--code",
+    "terms": "--set",
+    "prices": "--price",
+    "party": "",
+    "to": "",
+    "item": "",
 }
 """How a field of an action is said when no parameter of the command bears its name."""
 
@@ -63,8 +69,10 @@ def _option(key: str) -> str:
     name = (rest if field in WRITTEN else key).partition("[")[0]
     for param in click.get_current_context().command.params:
         if param.name == name:
-            return param.opts[0] if isinstance(param, click.Option) else param.make_metavar(
-                click.get_current_context()
+            return (
+                param.opts[0]
+                if isinstance(param, click.Option)
+                else param.make_metavar(click.get_current_context())
             )
     return name
 
@@ -84,7 +92,10 @@ SUPPLIER = click.option(
     "--supplier", default="", metavar="CODE", help="Who issued it, when several bear that number."
 )
 PRICES = click.option(
-    "--price", "prices", multiple=True, metavar="CODE=PRICE",
+    "--price",
+    "prices",
+    multiple=True,
+    metavar="CODE=PRICE",
     help="A new unit price before tax, such as POSTE-1=34.50; may be repeated.",
 )
 
@@ -169,16 +180,25 @@ def _parents_first(files: Sequence[Path]) -> list[Path]:
 @NUMBER
 @click.option("--from", "effective_on", type=DAY, metavar="DATE", help="From that day (today).")
 @click.option(
-    "--how", type=click.Choice(["agreement", "publication"]), default="agreement",
-    show_default=True, help="Agreed by both parties, or published conditions.",
+    "--how",
+    type=click.Choice(["agreement", "publication"]),
+    default="agreement",
+    show_default=True,
+    help="Agreed by both parties, or published conditions.",
 )
 @click.option("--reason", default="", help="Why, or the reference of the amendment.")
 @click.option(
-    "--terms", "terms_file", type=click.Path(path_type=Path), metavar="FILE",
+    "--terms",
+    "terms_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="A TOML file with the clauses that change, each under its name: [payment] days = 45.",
 )
 @click.option(
-    "--set", "sets", multiple=True, metavar="CLAUSE.NAME=VALUE",
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="CLAUSE.NAME=VALUE",
     help="One parameter, such as payment.days=45; may be repeated.",
 )
 @PRICES
@@ -203,8 +223,14 @@ def amend(
     for one in sets:
         terms = merged(terms, _parameter(one))
     record(
-        session, "amend", contract=number, effective_on=effective_on, how=how, reason=reason,
-        terms=terms, prices=_prices(prices),
+        session,
+        "amend",
+        contract=number,
+        effective_on=effective_on,
+        how=how,
+        reason=reason,
+        terms=terms,
+        prices=_prices(prices),
     )
 
 
@@ -252,15 +278,23 @@ def _parameter(said: str) -> dict[str, Any]:
 @click.option("--side", type=SIDE, required=True, help="Which side changes.")
 @click.option("--to", required=True, metavar="CODE", help="The code of the other party.")
 @click.option(
-    "--party", "party_file", type=click.Path(path_type=Path), metavar="FILE",
+    "--party",
+    "party_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="A TOML file with the party's name and numbers, when it is not known yet.",
 )
 @day("effective_on", "Since that day")
 @click.option("--informed-on", type=DAY, metavar="DATE", help="When the other side was told.")
 @pass_session
 def assign(
-    session: Session, number: str, side: str, to: str, party_file: Path | None,
-    effective_on: date | None, informed_on: date | None,
+    session: Session,
+    number: str,
+    side: str,
+    to: str,
+    party_file: Path | None,
+    effective_on: date | None,
+    informed_on: date | None,
 ) -> None:
     """Put another party in the place of a side of contract NUMBER (cession).
 
@@ -268,8 +302,13 @@ def assign(
     """
     party = _party_in(party_file) if party_file else {}
     record(
-        session, "assign", contract=number, side=side, to={**party, "code": to},
-        effective_on=effective_on, informed_on=informed_on,
+        session,
+        "assign",
+        contract=number,
+        side=side,
+        to={**party, "code": to},
+        effective_on=effective_on,
+        informed_on=informed_on,
     )
 
 
@@ -299,7 +338,11 @@ def accept(
 ) -> None:
     """Record the acceptance of the installation of contract NUMBER (PV de réception)."""
     record(
-        session, "accept", contract=number, accepted_on=accepted_on, blocking_defects=defects,
+        session,
+        "accept",
+        contract=number,
+        accepted_on=accepted_on,
+        blocking_defects=defects,
         reserves=reserves,
     )
 
@@ -315,7 +358,11 @@ def deposit(
 ) -> None:
     """Record a deposit of AMOUNT euros, tax included, for contract NUMBER (acompte)."""
     record(
-        session, "deposit", contract=number, amount=amount, received_on=received_on,
+        session,
+        "deposit",
+        contract=number,
+        amount=amount,
+        received_on=received_on,
         reference=reference,
     )
 
@@ -331,7 +378,11 @@ def cancel_order(
 ) -> None:
     """Give up the order of contract NUMBER before it is served (annulation)."""
     record(
-        session, "cancel-order", contract=number, cancelled_on=cancelled_on, agreed=agreed,
+        session,
+        "cancel-order",
+        contract=number,
+        cancelled_on=cancelled_on,
+        agreed=agreed,
         costs=costs,
     )
 
@@ -341,31 +392,45 @@ def cancel_order(
 
 def item_options(command: F) -> F:
     """How an item is said: by its code in the form's catalogue, or in full."""
-    for option in reversed((
-        click.option(
-            "--item", "catalogue", default="", metavar="CODE",
-            help="The entry of the form's catalogue it follows: its label, price, kind.",
-        ),
-        click.option("--code", default="", help="Its own code (that of --item by default)."),
-        click.option("--label", help="What the invoice calls it."),
-        click.option("--price", "unit_price", metavar="AMOUNT", help="Unit price before tax."),
-        click.option("--per", type=PER, help="What the price is for."),
-        click.option("--quantity", metavar="NUMBER", help="How many (1)."),
-        click.option("--kind", type=KIND, help="What it is (service)."),
-        click.option("--serial", default="", help="Its serial number."),
-        click.option(
-            "--warranty-until", type=DAY, metavar="DATE", help="Last day of the maker's warranty."
-        ),
-        click.option("--list-price", metavar="AMOUNT", help="What it costs if not returned."),
-        click.option("--entry-fee", metavar="AMOUNT", help="Due once, before tax."),
-        click.option("--discount", metavar="PERCENT", help="100 for a free one."),
-        click.option("--discount-until", type=DAY, metavar="DATE", help="Last day of it."),
-        click.option("--until", type=DAY, metavar="DATE", help="Day its fee stops."),
-        click.option("--site", default="", help="Where it is."),
-        click.option("--vat", help="Its VAT treatment, if not the standard rate."),
-        click.option("--not-indexed", "indexed", flag_value=False, default=None, type=bool,
-                     help="Its price is never revised."),
-    )):
+    for option in reversed(
+        (
+            click.option(
+                "--item",
+                "catalogue",
+                default="",
+                metavar="CODE",
+                help="The entry of the form's catalogue it follows: its label, price, kind.",
+            ),
+            click.option("--code", default="", help="Its own code (that of --item by default)."),
+            click.option("--label", help="What the invoice calls it."),
+            click.option("--price", "unit_price", metavar="AMOUNT", help="Unit price before tax."),
+            click.option("--per", type=PER, help="What the price is for."),
+            click.option("--quantity", metavar="NUMBER", help="How many (1)."),
+            click.option("--kind", type=KIND, help="What it is (service)."),
+            click.option("--serial", default="", help="Its serial number."),
+            click.option(
+                "--warranty-until",
+                type=DAY,
+                metavar="DATE",
+                help="Last day of the maker's warranty.",
+            ),
+            click.option("--list-price", metavar="AMOUNT", help="What it costs if not returned."),
+            click.option("--entry-fee", metavar="AMOUNT", help="Due once, before tax."),
+            click.option("--discount", metavar="PERCENT", help="100 for a free one."),
+            click.option("--discount-until", type=DAY, metavar="DATE", help="Last day of it."),
+            click.option("--until", type=DAY, metavar="DATE", help="Day its fee stops."),
+            click.option("--site", default="", help="Where it is."),
+            click.option("--vat", help="Its VAT treatment, if not the standard rate."),
+            click.option(
+                "--not-indexed",
+                "indexed",
+                flag_value=False,
+                default=None,
+                type=bool,
+                help="Its price is never revised.",
+            ),
+        )
+    ):
         command = option(command)
     return command
 
@@ -375,7 +440,8 @@ def _item(said: dict[str, Any]) -> dict[str, Any]:
     if not code:
         raise click.UsageError(
             "say which item: --item CODE of the form's catalogue, or --code with --label, --price "
-            "and --per", click.get_current_context(),
+            "and --per",
+            click.get_current_context(),
         )
     found = {**said, "code": code}
     if code == found["catalogue"]:
@@ -388,8 +454,11 @@ def _item(said: dict[str, Any]) -> dict[str, Any]:
 @item_options
 @day("since", "In the cover from that day", "--since")
 @click.option(
-    "--declared", type=click.Choice(["in_time", "late", "undeclared"]), default="in_time",
-    show_default=True, help="When the client told; undeclared is billed from the day of use.",
+    "--declared",
+    type=click.Choice(["in_time", "late", "undeclared"]),
+    default="in_time",
+    show_default=True,
+    help="When the client told; undeclared is billed from the day of use.",
 )
 @EVIDENCE
 @pass_session
@@ -402,8 +471,13 @@ def add(
     already billed are caught up.
     """
     record(
-        session, "add-equipment", contract=number, item=_item(item), since=since,
-        declared=declared, evidence=evidence,
+        session,
+        "add-equipment",
+        contract=number,
+        item=_item(item),
+        since=since,
+        declared=declared,
+        evidence=evidence,
     )
 
 
@@ -428,7 +502,11 @@ def remove(
 ) -> None:
     """Take item CODE out of the cover of contract NUMBER (retrait)."""
     record(
-        session, "remove-equipment", contract=number, code=code, removed_on=removed_on,
+        session,
+        "remove-equipment",
+        contract=number,
+        code=code,
+        removed_on=removed_on,
         evidence=evidence,
     )
 
@@ -495,12 +573,14 @@ def check(session: Session, /, number: str, code: str, **said: Any) -> None:
 @day("shipped_on", "The day it left")
 @REFERENCE
 @pass_session
-def ship(
-    session: Session, number: str, code: str, shipped_on: date | None, reference: str
-) -> None:
+def ship(session: Session, number: str, code: str, shipped_on: date | None, reference: str) -> None:
     """Ship a replacement for item CODE of contract NUMBER; the faulty one is awaited (RMA)."""
     record(
-        session, "ship-replacement", contract=number, code=code, shipped_on=shipped_on,
+        session,
+        "ship-replacement",
+        contract=number,
+        code=code,
+        shipped_on=shipped_on,
         reference=reference,
     )
 
@@ -516,7 +596,11 @@ def return_(
 ) -> None:
     """Record that faulty item CODE of contract NUMBER came back."""
     record(
-        session, "return-faulty", contract=number, code=code, returned_on=returned_on,
+        session,
+        "return-faulty",
+        contract=number,
+        code=code,
+        returned_on=returned_on,
         reference=reference,
     )
 
@@ -532,13 +616,24 @@ def return_(
 @day("charged_on", "Due that day")
 @pass_session
 def charge(
-    session: Session, number: str, amount: str, kind: str, label: str, because: str,
+    session: Session,
+    number: str,
+    amount: str,
+    kind: str,
+    label: str,
+    because: str,
     charged_on: date | None,
 ) -> None:
     """Bill on a cost of AMOUNT euros before tax on contract NUMBER, where it is allowed."""
     record(
-        session, "charge", contract=number, amount=amount, kind=kind, label=label,
-        because=because, charged_on=charged_on,
+        session,
+        "charge",
+        contract=number,
+        amount=amount,
+        kind=kind,
+        label=label,
+        because=because,
+        charged_on=charged_on,
     )
 
 
@@ -553,13 +648,22 @@ def charge(
 @REFERENCE
 @pass_session
 def offer(
-    session: Session, number: str, offered_on: date | None, months: int | None,
-    prices: tuple[str, ...], reference: str,
+    session: Session,
+    number: str,
+    offered_on: date | None,
+    months: int | None,
+    prices: tuple[str, ...],
+    reference: str,
 ) -> None:
     """Send the renewal quote or offer of contract NUMBER (devis, proposition)."""
     record(
-        session, "offer", contract=number, offered_on=offered_on, months=months,
-        prices=_prices(prices), reference=reference,
+        session,
+        "offer",
+        contract=number,
+        offered_on=offered_on,
+        months=months,
+        prices=_prices(prices),
+        reference=reference,
     )
 
 
@@ -613,7 +717,9 @@ def cure(session: Session, number: str, clock: str, cured_on: date | None) -> No
 @click.argument("clock")
 @day("suspended_on", "From that day")
 @click.option(
-    "--measure", type=click.Choice(["suspend", "recover", "block"]), default="suspend",
+    "--measure",
+    type=click.Choice(["suspend", "recover", "block"]),
+    default="suspend",
     show_default=True,
 )
 @pass_session
@@ -622,7 +728,11 @@ def suspend(
 ) -> None:
     """Suspend the service of contract NUMBER, once CLOCK has run out."""
     record(
-        session, "suspend", contract=number, clock=clock, suspended_on=suspended_on,
+        session,
+        "suspend",
+        contract=number,
+        clock=clock,
+        suspended_on=suspended_on,
         measure=measure,
     )
 
@@ -657,15 +767,25 @@ def terminate(session: Session, /, number: str, **said: Any) -> None:
 @click.option("--invoice", default="", help="The invoice to credit, if it is not the last.")
 @pass_session
 def settle_indemnity(
-    session: Session, number: str, amount: str | None, waive: bool, reason: str,
-    settled_on: date | None, invoice: str,
+    session: Session,
+    number: str,
+    amount: str | None,
+    waive: bool,
+    reason: str,
+    settled_on: date | None,
+    invoice: str,
 ) -> None:
     """Waive the indemnity of contract NUMBER, or record the amount negotiated."""
     if (amount is None) == (not waive):
         raise click.UsageError("say --amount or --waive, not both", click.get_current_context())
     record(
-        session, "settle-indemnity", contract=number, amount="0" if waive else amount,
-        reason=reason, settled_on=settled_on, invoice=invoice,
+        session,
+        "settle-indemnity",
+        contract=number,
+        amount="0" if waive else amount,
+        reason=reason,
+        settled_on=settled_on,
+        invoice=invoice,
     )
 
 
@@ -690,9 +810,7 @@ def purchase(
 @click.option("--proof", required=True, help="The certificate, or where it is kept.")
 @day("done_on", "The day it was done")
 @pass_session
-def task_done(
-    session: Session, number: str, code: str, proof: str, done_on: date | None
-) -> None:
+def task_done(session: Session, number: str, code: str, proof: str, done_on: date | None) -> None:
     """Record that duty CODE, due after the end of contract NUMBER, is done."""
     record(session, "task-done", contract=number, code=code, proof=proof, done_on=done_on)
 
@@ -709,13 +827,24 @@ def task_done(
 @SUPPLIER
 @pass_session
 def credit_note(
-    session: Session, invoice: str, reason: str, lines: tuple[int, ...], net: str | None,
-    issued_on: date | None, supplier: str,
+    session: Session,
+    invoice: str,
+    reason: str,
+    lines: tuple[int, ...],
+    net: str | None,
+    issued_on: date | None,
+    supplier: str,
 ) -> None:
     """Credit INVOICE: all of it, some lines, or a net amount (avoir)."""
     record(
-        session, "credit-note", invoice=invoice, reason=reason, lines=list(lines), net=net,
-        issued_on=issued_on, supplier_code=supplier,
+        session,
+        "credit-note",
+        invoice=invoice,
+        reason=reason,
+        lines=list(lines),
+        net=net,
+        issued_on=issued_on,
+        supplier_code=supplier,
     )
 
 
@@ -730,7 +859,11 @@ def receive(
 ) -> None:
     """Record the day the client received INVOICE."""
     record(
-        session, "receive-invoice", invoice=invoice, received_on=received_on, evidence=evidence,
+        session,
+        "receive-invoice",
+        invoice=invoice,
+        received_on=received_on,
+        evidence=evidence,
         supplier_code=supplier,
     )
 
@@ -743,13 +876,22 @@ def receive(
 @SUPPLIER
 @pass_session
 def withhold(
-    session: Session, invoice: str, percent: str, reason: str, notified_on: date | None,
+    session: Session,
+    invoice: str,
+    percent: str,
+    reason: str,
+    notified_on: date | None,
     supplier: str,
 ) -> None:
     """Record a guarantee retention of PERCENT on INVOICE (retenue de garantie)."""
     record(
-        session, "withhold", invoice=invoice, percent=percent, reason=reason,
-        notified_on=notified_on, supplier_code=supplier,
+        session,
+        "withhold",
+        invoice=invoice,
+        percent=percent,
+        reason=reason,
+        notified_on=notified_on,
+        supplier_code=supplier,
     )
 
 
@@ -760,9 +902,7 @@ def withhold(
 @pass_session
 def release(session: Session, invoice: str, released_on: date | None, supplier: str) -> None:
     """Release the guarantee retention on INVOICE."""
-    record(
-        session, "release", invoice=invoice, released_on=released_on, supplier_code=supplier
-    )
+    record(session, "release", invoice=invoice, released_on=released_on, supplier_code=supplier)
 
 
 # Mandates and parties
@@ -835,11 +975,29 @@ def mandate_show(session: Session, reference: str | None) -> None:
         [{"mandate": one, "contracts": used.get(one.reference, [])} for one in found],
         lambda: table(
             "Mandates",
-            ("reference", "debtor", "account", "creditor", "ICS", "scheme", "signed", "revoked",
-             "contracts"),
             (
-                (m.reference, m.debtor, m.iban, m.creditor, m.creditor_identifier, m.scheme,
-                 m.signed_on, m.revoked_on, ", ".join(used.get(m.reference, [])))
+                "reference",
+                "debtor",
+                "account",
+                "creditor",
+                "ICS",
+                "scheme",
+                "signed",
+                "revoked",
+                "contracts",
+            ),
+            (
+                (
+                    m.reference,
+                    m.debtor,
+                    m.iban,
+                    m.creditor,
+                    m.creditor_identifier,
+                    m.scheme,
+                    m.signed_on,
+                    m.revoked_on,
+                    ", ".join(used.get(m.reference, [])),
+                )
                 for m in found
             ),
         ),
@@ -868,14 +1026,16 @@ def party_show(session: Session, code: str | None) -> None:
         one = found[0]
         rows_shown = [
             (name.replace("_", " "), _shown(getattr(one, name)))
-            for name in one.__struct_fields__ if getattr(one, name) not in ("", None)
+            for name in one.__struct_fields__
+            if getattr(one, name) not in ("", None)
         ]
         session.out.say(one, lambda: table("", ("", ""), rows_shown))
         return
     session.out.say(
         found,
         lambda: table(
-            "Parties", ("code", "name", "SIREN", "VAT number", "category", "IBAN"),
+            "Parties",
+            ("code", "name", "SIREN", "VAT number", "category", "IBAN"),
             ((p.code, p.name, p.siren, p.vat_number, p.category, p.iban) for p in found),
         ),
     )
@@ -902,7 +1062,8 @@ def _shown(value: Any) -> str:
 @click.option("--bic", help="Its bank.")
 @click.option("--creditor-identifier", metavar="ICS", help="Who may collect direct debits.")
 @click.option(
-    "--category", type=click.Choice(["professional", "public", "non_professional", "consumer"]),
+    "--category",
+    type=click.Choice(["professional", "public", "non_professional", "consumer"]),
     help="What the law takes it for.",
 )
 @click.option("--invoice-prefix", help="What its invoice numbers begin with.")
@@ -918,5 +1079,3 @@ def party_amend(session: Session, /, code: str, party_file: Path | None, **said:
     if not changes:
         raise click.UsageError("nothing changes; say what does", click.get_current_context())
     record(session, "party-amend", party={**changes, "code": code})
-
-

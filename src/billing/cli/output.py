@@ -130,8 +130,12 @@ def table(
     from rich.table import Table
 
     shown = Table(
-        title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold",
-        header_style="bold", pad_edge=False,
+        title=title or None,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        pad_edge=False,
     )
     aligned = set(right)
     for column in columns:
@@ -169,6 +173,11 @@ def _console(stream: IO[str]) -> Console:
 
     watched = stream.isatty()
     return Console(
-        file=stream, width=None if watched else UNREAD_WIDTH, no_color=None if watched else True,
-        force_terminal=watched, highlight=False, markup=False, emoji=False,
+        file=stream,
+        width=None if watched else UNREAD_WIDTH,
+        no_color=None if watched else True,
+        force_terminal=watched,
+        highlight=False,
+        markup=False,
+        emoji=False,
     )

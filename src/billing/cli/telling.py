@@ -82,9 +82,7 @@ def next_of(app: Billing, contract: Contract) -> Next:
     """The next invoice of a contract, and its next date of another kind."""
     ahead = forecast(contract, app.book(), app.today, 1, None, parents_of(app))
     invoice = ahead.invoices[0] if ahead.invoices else None
-    others = (
-        c for c in next_dates(app, contract) if c.what != "invoice" and c.on >= app.today
-    )
+    others = (c for c in next_dates(app, contract) if c.what != "invoice" and c.on >= app.today)
     status = standing(contract, app.today).status
     return Next(contract.number, invoice, ahead.stopped, next(others, None), status)
 

@@ -301,15 +301,17 @@ def _bill(
         lines=lines,
         nets=nets,
         settled=tuple([p.key for p in ready]),
-        credits=tuple([
-            Credit(
-                invoice,
-                tuple(_charge_line(p, terms, book) for p in group),
-                "; ".join(dict.fromkeys(p.charge.note or p.charge.label for p in group)),
-                group[0].charge.issuer,
-            )
-            for invoice, group in given_back.items()
-        ]),
+        credits=tuple(
+            [
+                Credit(
+                    invoice,
+                    tuple(_charge_line(p, terms, book) for p in group),
+                    "; ".join(dict.fromkeys(p.charge.note or p.charge.label for p in group)),
+                    group[0].charge.issuer,
+                )
+                for invoice, group in given_back.items()
+            ]
+        ),
         means=means,
     )
 

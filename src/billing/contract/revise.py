@@ -51,7 +51,9 @@ def _revision(
     comparisons, missing = read(contract, clause, day, book)
     if missing:
         return ContractSetAside(
-            due_on=day, clause="revision", reason="; ".join(missing),
+            due_on=day,
+            clause="revision",
+            reason="; ".join(missing),
             held=clause.if_unpublished == "hold",
         )
     worked_out, warnings = _worked_out(clause, comparisons)
@@ -106,9 +108,7 @@ def read(
     return tuple(comparisons), missing
 
 
-def _comparison(
-    base: Reading, current: Reading, substitute: object, book: IndexBook
-) -> Comparison:
+def _comparison(base: Reading, current: Reading, substitute: object, book: IndexBook) -> Comparison:
     link = getattr(substitute, "link", None)
     if link is not None and base.series == link.old_series and current.series == link.new_series:
         return Comparison(base, current, (link,))
@@ -176,9 +176,11 @@ def _rounded_lines(
     ]
     lines = [rounded(amount, 2) for amount in exact]
     if total and sum(exact, Fraction(0)):
-        lines = list(shared_out(rounded(sum(exact, Fraction(0)), 2), [
-            rounded(amount, 10) for amount in exact
-        ]))
+        lines = list(
+            shared_out(
+                rounded(sum(exact, Fraction(0)), 2), [rounded(amount, 10) for amount in exact]
+            )
+        )
     return [
         rounded(Fraction(line) / Fraction(c.item.quantity), 10) if c.item.quantity else start
         for c, line, start in zip(indexed, lines, starts, strict=True)

@@ -276,8 +276,11 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
                 days.append(instalment.day)
             elif not goes_on and any(c.owed_from is not None for c in self.items):
                 days.append(limit)
-            if self.next_revision_on is not None and not self.revision_waiting \
-                    and self.next_revision_on < limit:
+            if (
+                self.next_revision_on is not None
+                and not self.revision_waiting
+                and self.next_revision_on < limit
+            ):
                 days.append(self.next_revision_on)
             if terms.cover.catch_up == "at_once":
                 days += [c.since for c in self.items if c.owed_from is not None]
@@ -524,9 +527,7 @@ def _billed(c: Contract, event: ev.InstalmentBilled) -> Contract:
         pending = tuple(p for p in pending if p.key not in event.settled)
     until = event.until
     if until is None:
-        return _changed(
-            c, event, pending=pending, last_invoice=event.invoice or c.last_invoice
-        )
+        return _changed(c, event, pending=pending, last_invoice=event.invoice or c.last_invoice)
     first = c.first_invoice
     if first is None and event.nets:
         first = (event.invoice, sum((net for _, net in event.nets), Decimal(0)))
@@ -595,9 +596,7 @@ def _substituted(c: Contract, event: ev.IndexSubstituted) -> Contract:
 
 def _terminated(c: Contract, event: ev.ContractTerminated) -> Contract:
     refunds = event.ground is not None and event.ground.refund
-    return _changed(
-        c, event, terminated_on=event.effective_on, cause=event.cause, refunds=refunds
-    )
+    return _changed(c, event, terminated_on=event.effective_on, cause=event.cause, refunds=refunds)
 
 
 def _settled(c: Contract, event: ev.IndemnitySettled) -> Contract:
