@@ -1131,7 +1131,8 @@ def item_of(app: Billing, contract: Contract, said: NewItem, since: date) -> Ite
             f"{contract.number}: {said.code} is not in the catalogue of {contract.form} (it "
             f"offers: {known}); say its {' and its '.join(missing)}"
             if not offered
-            else f"{contract.number}: the catalogue of {contract.form} has no price for {code}; say it"
+            else f"{contract.number}: the catalogue of {contract.form} has no price for {code}; "
+            "say it"
         )
     per = fields.pop("per")
     if per == "once":

@@ -435,8 +435,9 @@ def _run(case: Case) -> Iterator[Explanation]:
                 node(
                     "run",
                     f"Opened {moment(event.recorded_at)} by {event.recorded_by}",
-                    f"bills what is due before {event.until}, dates nothing before {event.earliest}, "
-                    f"saw the log up to {event.log_position}, engine {event.engine}",
+                    f"bills what is due before {event.until}, dates nothing before "
+                    f"{event.earliest}, saw the log up to {event.log_position}, "
+                    f"engine {event.engine}",
                 )
             )
         elif isinstance(event, BillingRunClosed):
@@ -444,8 +445,8 @@ def _run(case: Case) -> Iterator[Explanation]:
                 node(
                     "run",
                     f"Closed by {event.recorded_by}",
-                    f"{event.invoices} invoices, {event.credit_notes} credit notes, {event.gross} € "
-                    f"with tax; digest {event.digest}",
+                    f"{event.invoices} invoices, {event.credit_notes} credit notes, "
+                    f"{event.gross} € with tax; digest {event.digest}",
                 )
             )
     yield node("run", f"Billing run {run}", "", steps, check=None if steps else (run, "none"))
