@@ -39,6 +39,16 @@ class Invoice(Struct, frozen=True):
     withheld: Decimal = ZERO
     released_on: date | None = None
 
+    @property
+    def net_left(self) -> Decimal:
+        """What of its net is not credited."""
+        return self.issued.net - self.credited_net
+
+    @property
+    def tax_left(self) -> Decimal:
+        """What of its tax is not credited."""
+        return self.issued.tax - (self.credited - self.credited_net)
+
 
 def apply(invoice: Invoice | None, event: Event) -> Invoice:
     """The invoice after one more event."""

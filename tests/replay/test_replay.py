@@ -418,6 +418,8 @@ def test_a_credit_above_what_is_left_of_its_invoice_is_set_aside_again():
     house.month("2024-03")
     for run in ("2024-01", "2024-02"):
         assert verify(house.app, run).differences == ()
-    # 10.00 × 21/31 = 6.77 and its tax 1.35
+    # 10.00 × 21/31 = 6.77
     _, aside = house.find(ContractSetAside)
-    assert aside.reason == "8.12 € to credit on 2024-000001, of which only 0.00 € is left"
+    assert aside.reason == (
+        "6.77 € before tax to credit on 2024-000001, of which only 0.00 € is left"
+    )

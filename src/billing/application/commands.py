@@ -360,8 +360,7 @@ def issue_credit_note(
     day = on or app.today
     if day < issued.issued_on:
         raise Refused(f"{number}: credited on {day}, before it was issued on {issued.issued_on}")
-    left = issued.gross - invoice.credited
-    if left <= 0:
+    if invoice.net_left <= 0:
         raise Refused(f"{number}: it is wholly credited already")
     chosen = _credited_lines(issued.lines, lines, net, number)
     stamp = Stamp(app.clock(), by or app.user)
@@ -381,9 +380,22 @@ def issue_credit_note(
             day,
             stamp,
         )
+        note = _last_cent(note, invoice)
         marks = list(runs.credit_marks(tx, [note], stamp))
         app.write_in(tx, [note, *marks, *series.taken(stamp)])
     return note
+
+
+def _last_cent(note: CreditNoteIssued, invoice: invoices.Invoice) -> CreditNoteIssued:
+    """The last credit note of an invoice gives back the tax that is left, to the cent.
+
+    Each rounds its own tax: two of 100.03 at 20 % would give back 40.02 of the 40.01 invoiced.
+    """
+    if note.net != invoice.net_left or len(note.vat) != 1:
+        return note
+    tax = invoice.tax_left
+    total = replace(note.vat[0], tax=tax, rounding=tax - note.tax)
+    return replace(note, vat=(total,), tax=tax, gross=note.net + tax)
 
 
 def _credited_lines(

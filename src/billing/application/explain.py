@@ -132,7 +132,8 @@ def _vat(document: InvoiceIssued | CreditNoteIssued) -> Iterator[Explanation]:
             "vat",
             f"VAT {rate} %, category {category}{reason}: {total.tax} €",
             f"{total.base} € × {rate} / 100 = {total.base * rate / 100} €, rounded HALF_UP to the "
-            "cent, once on the sum of the lines of that rate",
+            "cent, once on the sum of the lines of that rate"
+            + (f"; {total.rounding} € ends the tax of the invoice" if total.rounding else ""),
             [
                 node(
                     "total",
@@ -141,7 +142,7 @@ def _vat(document: InvoiceIssued | CreditNoteIssued) -> Iterator[Explanation]:
                     check=(total.base, base),
                 )
             ],
-            check=(total.tax, tax_on(total.base, rate)),
+            check=(total.tax, tax_on(total.base, rate) + total.rounding),
         )
     told = {(total.rate, total.category) for total in document.vat}
     for rate, category in groups.keys() - told:

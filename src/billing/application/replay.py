@@ -425,7 +425,7 @@ class _Replay:
         streams = list(self.app.store.read_events(credited))
         tried: list[str] = []
         for last in range(max((s.originator_version for s in streams), default=0), -1, -1):
-            stopped = runs._creditable(_Upto(streams, last), outcome, self.stamp)  # type: ignore[arg-type]
+            stopped = runs.creditable(_Upto(streams, last), outcome, self.stamp)  # type: ignore[arg-type]
             reason = stopped.aside.reason if stopped.aside is not None else ""
             if stopped is not outcome and reason not in tried:
                 tried.append(reason)

@@ -239,7 +239,8 @@ def preview(
 
     def drafts() -> Iterator[Draft]:
         for entries in _days(current, chunk):
-            for outcome in current.decide(entries):
+            for decided in current.decide(entries):
+                outcome = creditable(app.store, decided, stamp)
                 current.note(outcome.before.number, outcome.aside)
                 issued = issue(outcome, series, earliest, current.stamp)
                 if issued.after.term != outcome.before.term:
@@ -519,8 +520,8 @@ def _write_anew(current: _Pass, outcomes: list[Outcome]) -> _Numbered:
         return _numbered(current, outcomes, series_of(app, app.store))
     with app.store.transaction() as tx:
         tx.lock()
-        creditable = (_creditable(tx, outcome, current.stamp) for outcome in outcomes)
-        made = _numbered(current, creditable, series_of(app, tx))
+        possible = (creditable(tx, outcome, current.stamp) for outcome in outcomes)
+        made = _numbered(current, possible, series_of(app, tx))
         _append(current, tx, made)
     return made
 
@@ -540,20 +541,19 @@ def _append(current: _Pass, tx: Tx, made: _Numbered) -> None:
         _put(tx, event)
 
 
-def _creditable(tx: Tx, outcome: Outcome, stamp: Stamp) -> Outcome:
+def creditable(reader: Store | Tx, outcome: Outcome, stamp: Stamp) -> Outcome:
     """The outcome; or the contract set aside, when it would credit more than was invoiced."""
     asked: dict[tuple[str, str], Decimal] = {}
     for due in outcome.bills:
         for credit in due.credits:
             key = (credit.issuer or outcome.after.supplier, credit.invoice)
-            totals = invoice.vat_totals(credit.lines)
-            asked[key] = asked.get(key, ZERO) - sum((t.base + t.tax for t in totals), ZERO)
-    for (supplier, credited), gross in asked.items():
-        stored = tx.read_events([invoice_id(supplier, credited)])
+            asked[key] = asked.get(key, ZERO) - sum((line.net for line in credit.lines), ZERO)
+    for (supplier, credited), net in asked.items():
+        stored = reader.read_events([invoice_id(supplier, credited)])
         found = invoice.fold(map(from_stored, stored))
-        left = found.issued.gross - found.credited if found else ZERO
-        if gross > left:
-            reason = f"{gross} € to credit on {credited}, of which only {left} € is left"
+        left = found.net_left if found else ZERO
+        if net > left:
+            reason = f"{net} € before tax to credit on {credited}, of which only {left} € is left"
             return set_aside(outcome, "credit", reason, stamp)
     return outcome
 
@@ -577,13 +577,14 @@ def credit_marks(
             found = invoice.fold(from_stored(stored) for stored in tx.read_events([id]))
             if found is None:
                 raise Refused(f"credit note on {note.credits}: no such invoice of {note.supplier}")
-            versions[id] = (found.version, found.issued.gross - found.credited)
+            versions[id] = (found.version, found.net_left)
         version, left = versions[id]
-        if note.gross > left:
+        if note.net > left:
             raise Refused(
-                f"credit note of {note.gross} € on {note.credits}: only {left} € of it is left"
+                f"credit note of {note.net} € before tax on {note.credits}: only {left} € of it "
+                "is left"
             )
-        versions[id] = (version + 1, left - note.gross)
+        versions[id] = (version + 1, left - note.net)
         yield stamped(
             InvoiceCredited(credit_note=note.number, gross=note.gross, net=note.net),
             id,
@@ -676,11 +677,13 @@ RUN_TOPICS = (
 )
 
 
-def totals_in_log(app: Billing, name: str, position: int) -> tuple[Totals, str]:
-    """What a run billed, and its digest, read from the log."""
+def totals_in_log(
+    app: Billing, name: str, position: int, stop: int | None = None
+) -> tuple[Totals, str]:
+    """What a run billed, and its digest, read from the log after a position, up to another."""
     totals, digest = Totals(), sha256()
     by = recorded_by(name)
-    for _, stored in app.store.read_log(position + 1, topics=RUN_TOPICS):
+    for _, stored in app.store.read_log(position + 1, stop, topics=RUN_TOPICS):
         event = from_stored(stored)
         if event.recorded_by == by:
             totals.add(event)

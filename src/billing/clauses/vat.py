@@ -32,13 +32,17 @@ class Vat(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class VatTotal(Struct, frozen=True, omit_defaults=True, gc=False):
-    """The tax of one rate: on the sum of the lines' nets, HALF_UP (EN 16931)."""
+    """The tax of one rate: on the sum of the lines' nets, HALF_UP (EN 16931).
+
+    `rounding` is the cent by which the last credit note of an invoice ends its tax exactly.
+    """
 
     rate: Decimal
     base: Decimal
     tax: Decimal
     category: str = "S"
     reason: str = ""
+    rounding: Decimal = Decimal(0)
 
 
 def standard_rate(book: IndexBook, supplied_on: date) -> Decimal:
