@@ -52,7 +52,7 @@ def next_period(frequency: Frequency, period: str) -> str:
     return period_of(frequency, first_day(period) + relativedelta(months=MONTHS_IN[frequency]))
 
 
-class Lag(Struct, frozen=True):
+class Lag(Struct, frozen=True, gc=False):
     """How long after its period a value comes out (délai de publication).
 
     Counted from the last day of the month, from the last day of the month's quarter, or from the
@@ -73,7 +73,7 @@ class Lag(Struct, frozen=True):
         return month_after + timedelta(days=self.days - 1)
 
 
-class Series(Struct, frozen=True):
+class Series(Struct, frozen=True, gc=False):
     """One published series (indice, taux), with how and when it is published.
 
     `ended` is the first day it is no longer the living series. `first_published` is the day it
@@ -108,7 +108,7 @@ class Series(Struct, frozen=True):
         return max(self.lag.due(period), self.first_published or date.min)
 
 
-class Observation(Struct, frozen=True):
+class Observation(Struct, frozen=True, gc=False):
     """One version of one published value. Never changed: a rectification is another version.
 
     Indices are numbers on the scale of their series; rates are in percent a year.

@@ -13,7 +13,7 @@ from msgspec import Struct
 from billing.events.invoice import InvoiceNumbersTaken
 
 
-class Numbers(Struct, frozen=True, array_like=True):
+class Numbers(Struct, frozen=True, array_like=True, gc=False):
     """How far the sequence of one company and year has gone."""
 
     supplier: str

@@ -21,7 +21,7 @@ from billing.clauses.usage import Meter
 from billing.clauses.vat import Vat
 
 
-class Assignment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Assignment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Whether the contract may change hands (cession): the supplier's side, the client's side.
 
     "Ce contrat est personnel et non cessible." — Pixel Tech
@@ -31,7 +31,7 @@ class Assignment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by_client: bool = False
 
 
-class Amendment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Amendment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Whether the supplier may publish new conditions, in force on publication, for the future.
 
     "les nouvelles Conditions seront effectives dès leur publication" — Chronotech
@@ -40,7 +40,7 @@ class Amendment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by_publication: bool = False
 
 
-class Purchase(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Purchase(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Buying what was rented refunds so many rents (rachat, remboursement de loyer).
 
     "Evolutif vers l'achat CallMaster, par remboursement du 1er loyer." — Alliance Telecom
@@ -49,7 +49,7 @@ class Purchase(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rents_refunded: int = 0
 
 
-class Terms(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Terms(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """All the clauses of one contract. What a contract is silent on has the law's default."""
 
     renewal: Renewal = Renewal()

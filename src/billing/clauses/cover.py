@@ -20,7 +20,7 @@ from billing.clauses.fees import ItemKind
 from billing.clauses.proration import Method
 
 
-class Cover(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Cover(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How additions and removals are billed.
 
     proration: how a part of a period is counted; whole_month_kinds are billed by whole months
@@ -44,7 +44,7 @@ class Cover(Struct, frozen=True, kw_only=True, omit_defaults=True):
     undeclared_from_use: bool = True
 
 
-class Overrun(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Overrun(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What an overrun of the agreed volume leads to (dépassement de volume).
 
     After `days` from the e-mail: block the growth, or subscribe the next volume step when
@@ -57,7 +57,7 @@ class Overrun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     step_price: Decimal = Decimal(0)
 
 
-class Rate(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Rate(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A line of the rate card (tarif en vigueur): travel, an hour's work, a ticket.
 
     The first `first_free` cost nothing; nor does any while the item `included_with` is in the
@@ -73,7 +73,7 @@ class Rate(Struct, frozen=True, kw_only=True, omit_defaults=True):
     vat: str = "standard"
 
 
-class Task(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Task(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Something to do by a day after the end, and to prove (destruction des données)."""
 
     code: str

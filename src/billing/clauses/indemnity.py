@@ -21,7 +21,7 @@ from billing.dates import Period
 from billing.money import rounded
 
 
-class Indemnity(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Indemnity(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What early termination costs (indemnité de résiliation anticipée).
 
     share: 0.5 or 0.75 of what remains. of: annuities not yet fallen due, instalments left, or
@@ -35,7 +35,7 @@ class Indemnity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     untaxed_because: str = ""
 
 
-class Remaining(Struct, frozen=True):
+class Remaining(Struct, frozen=True, gc=False):
     """One instalment left to run: its period and its net fee in euros."""
 
     period: Period

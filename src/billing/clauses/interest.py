@@ -29,7 +29,7 @@ RECOVERY_FEE = Decimal("40.00")
 Category = Literal["professional", "non_professional", "consumer", "public"]
 
 
-class LateInterest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LateInterest(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A yearly rate in percent: times × a published rate + points; no series: the statutory one.
 
     below_floor: what happens in a half-year in which the agreed rate is under three times the
@@ -49,7 +49,7 @@ class LateInterest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     recovery_fee: Decimal = RECOVERY_FEE
 
 
-class Stretch(Struct, frozen=True, kw_only=True):
+class Stretch(Struct, frozen=True, kw_only=True, gc=False):
     """Days at one rate on one principal: all it takes to redo the sum by hand.
 
     Rates are yearly, in percent. `agreed` and `floor` are both shown; `rate` is applied.
@@ -65,7 +65,7 @@ class Stretch(Struct, frozen=True, kw_only=True):
     warning: str = ""
 
 
-class Interest(Struct, frozen=True):
+class Interest(Struct, frozen=True, gc=False):
     """What is owed for being late: the stretches, the exact sum, and the sum rounded once."""
 
     stretches: tuple[Stretch, ...]

@@ -21,7 +21,7 @@ from billing.dates import add_months, end_of_month, next_target_day
 from billing.money import rounded
 
 
-class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How long the client has, and how the money comes.
 
     counted: from the issue, from the receipt (its day excluded), to the end of the month of

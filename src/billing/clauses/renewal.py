@@ -23,7 +23,7 @@ from billing.dates import Period, add_months
 Sending = Literal["registered_letter", "letter", "email", "any"]
 
 
-class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How and when a party says it will not renew (préavis).
 
     months and days count back from the last day of the term; 0 and 0 means up to the last day.
@@ -36,7 +36,7 @@ class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     counted_on: Literal["dispatch", "receipt"] = "dispatch"
 
 
-class Renewal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Renewal(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What happens at the end of a term.
 
     tacit: it starts again unless notice was given in time. offer: it ends unless the offer was

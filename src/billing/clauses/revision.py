@@ -24,14 +24,14 @@ from indices import Comparison, Reading
 from indices.series import first_day
 
 
-class Rounding(Struct, frozen=True, omit_defaults=True):
+class Rounding(Struct, frozen=True, omit_defaults=True, gc=False):
     """So many decimals, and which way: half_up, ceiling or down."""
 
     decimals: int
     mode: Literal["half_up", "ceiling", "down"] = "half_up"
 
 
-class Weight(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Weight(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One index of the formula: its weight, and the series that publishes it.
 
     `name` is how the contract calls it ("PsdT"), which may be an index that no longer exists.
@@ -42,7 +42,7 @@ class Weight(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str = ""
 
 
-class Revision(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Revision(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """When and how the fees are revised. Every choice the law leaves open is a parameter.
 
     fixed, indices: a and the b·I of the formula; they sum to 1.

@@ -14,7 +14,7 @@ from msgspec import Struct
 from billing.dates import Period, add_months, months_between
 
 
-class Schedule(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Schedule(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Billing frequency in months (1, 3, 6, 12 …; none: the whole term at once).
 
     `in_advance` bills a period on its first day (terme à échoir), else on the day after its

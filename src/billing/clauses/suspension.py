@@ -21,7 +21,7 @@ from billing.clauses.renewal import Sending
 Allowed = Literal["suspend", "terminate", "recover", "block", "subscribe"]
 
 
-class Clock(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Clock(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """So many days after a letter, some measures are allowed; none is ever automatic.
 
     name: what the letter is about (unpaid, breach, overrun …). counted_on: dispatch or receipt

@@ -30,7 +30,7 @@ Cause = Literal[
 ]
 
 
-class Ground(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Ground(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One way out: the cause, who may invoke it, after which clock, and what it costs.
 
     clock: the formal notice that must have run out first. proof: a document is required.
@@ -47,7 +47,7 @@ class Ground(Struct, frozen=True, kw_only=True, omit_defaults=True):
     effective: Literal["day", "period_end"] = "day"
 
 
-class Termination(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Termination(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The ways out of the contract; what is not listed is refused."""
 
     grounds: tuple[Ground, ...] = ()

@@ -18,7 +18,7 @@ from billing.money import rounded
 ONE = Decimal(1)
 
 
-class Meter(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Meter(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Something measured and billed each month in arrears (compteur).
 
     `unit_price` in euros before tax for `units_per_price` measured units: 0.01 for 60 seconds.
@@ -36,7 +36,7 @@ class Meter(Struct, frozen=True, kw_only=True, omit_defaults=True):
     vat: str = "standard"
 
 
-class Excess(Struct, frozen=True):
+class Excess(Struct, frozen=True, gc=False):
     """What of a month's measure is billed: the quantity, in measured units, and its price."""
 
     billed: Decimal

@@ -18,7 +18,7 @@ from indices import IndexBook
 STANDARD = "VAT_STANDARD"
 
 
-class Vat(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Vat(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A treatment other than the standard rate: reduced, exempt, reverse charge, outside.
 
     category is the EN 16931 code: S standard or reduced, E exempt, AE reverse charge, O outside

@@ -11,7 +11,7 @@ from billing.clauses.interest import Category
 from billing.events.base import Event
 
 
-class Address(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Address(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Where a party is; the country is an ISO 3166 code."""
 
     lines: tuple[str, ...]
@@ -20,7 +20,7 @@ class Address(Struct, frozen=True, kw_only=True, omit_defaults=True):
     country: str = "FR"
 
 
-class Identity(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Identity(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A party: legal name, SIREN, VAT number, address, category, bank details.
 
     `code` is how contracts name it. `creditor_identifier` (ICS) and `invoice_prefix` serve a
