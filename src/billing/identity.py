@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha1
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, UUID, SafeUUID, uuid5
 
 _ROOT = uuid5(NAMESPACE_URL, "urn:billing")
 _KINDS = {
@@ -12,11 +12,30 @@ _KINDS = {
     for kind in ("contract", "party", "mandate", "invoice", "numbers", "series", "form", "run")
 }
 
+new = object.__new__
+set_int = vars(UUID)["int"].__set__
+set_safe = vars(UUID)["is_safe"].__set__
+UNKNOWN = SafeUUID.unknown
+_UNMARKED = ~(0xF000 << 64 | 0xC000 << 48)
+_VERSION_5 = 5 << 76 | 0x8000 << 48
+
 
 def stream(kind: str, name: str) -> UUID:
     """The stream of the aggregate of that kind that bears that business name."""
-    # uuid5, in half the time.
-    return UUID(bytes=sha1(_KINDS[kind] + name.encode()).digest()[:16], version=5)
+    # uuid5, in a third of the time.
+    hashed = int.from_bytes(sha1(_KINDS[kind] + name.encode()).digest()[:16], "big")
+    made = new(UUID)
+    set_int(made, hashed & _UNMARKED | _VERSION_5)
+    set_safe(made, UNKNOWN)
+    return made
+
+
+def stream_id(raw: bytes) -> UUID:
+    """`UUID(bytes=raw)`, in a third of the time."""
+    made = new(UUID)
+    set_int(made, int.from_bytes(raw, "big"))
+    set_safe(made, UNKNOWN)
+    return made
 
 
 @lru_cache(maxsize=65536)

@@ -209,6 +209,7 @@ def issue(outcome: Outcome, series: Series, earliest: date, stamp: Stamp) -> Iss
             invoices.append(issued)
         notes = [_credit_note(after, credit, series, day, version, stamp) for credit in due.credits]
         invoices += notes
+        given = tuple([note.number for note in notes]) if notes else ()
         event = InstalmentBilled(
             originator_id=outcome.id,
             originator_version=version,
@@ -221,7 +222,7 @@ def issue(outcome: Outcome, series: Series, earliest: date, stamp: Stamp) -> Iss
             nets=due.nets,
             invoice=invoice,
             settled=due.settled,
-            credit_notes=tuple(note.number for note in notes),
+            credit_notes=given,
             run=stamp.run,
         )
         events.append(event)
@@ -239,12 +240,15 @@ def _invoice(
     lines = due.lines
     rate = lines[0].vat_rate
     net = due.net
-    if all(line.vat_rate == rate and line.vat_category == "S" for line in lines):
-        tax = tax_on(net, rate)
-        vat: tuple[VatTotal, ...] = (VatTotal(rate, net, tax, "S", lines[0].vat_reason),)
+    vat: tuple[VatTotal, ...]
+    for line in lines:
+        if line.vat_rate != rate or line.vat_category != "S":
+            vat = vat_totals(lines)
+            tax = sum((total.tax for total in vat), ZERO)
+            break
     else:
-        vat = vat_totals(lines)
-        tax = sum((total.tax for total in vat), ZERO)
+        tax = tax_on(net, rate)
+        vat = (VatTotal(rate, net, tax, "S", lines[0].vat_reason),)
     debited = due.means == "direct_debit"
     return InvoiceIssued(
         originator_id=invoice_id(supplier, printed),

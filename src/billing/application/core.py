@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import getpass
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any, ClassVar
@@ -30,7 +31,7 @@ from billing.application.states import (
     row_of,
 )
 from billing.clauses import Terms
-from billing.contract.state import Contract, apply, fold, intern_terms
+from billing.contract.state import Contract, apply, fold, intern_terms, terms_named
 from billing.events import Event, stamped
 from billing.events.base import E
 from billing.events.contract import ContractEvent, ContractSigned, TermsAmended
@@ -135,30 +136,33 @@ class Billing(Application[UUID]):
             kind, state, expected = states[id]
             states[id] = (kind, kind.apply(state, event), expected)
         positions = tx.append([to_stored(event) for event in events])
-        self.put_terms(tx, events)
+        self.put_terms(
+            tx,
+            {e.terms_id: e.terms for e in events if isinstance(e, ContractSigned | TermsAmended)},
+        )
         tx.put_states(
             [row_of(kind, id, state) for id, (kind, state, _) in states.items()],
             [expected for _, _, expected in states.values()],
         )
         return positions
 
-    def put_terms(self, tx: Tx, events: Iterable[Event]) -> None:
+    def put_terms(self, tx: Tx, agreed: Mapping[str, Terms]) -> None:
         """Keeps the clauses by their digest, as the states name them."""
-        rows = {
-            event.terms_id: StateRow(
-                stream("form", f"terms/{event.terms_id}"),
-                "terms",
-                event.terms_id,
-                1,
-                msgspec.json.encode(event.terms),
+        fresh = agreed.keys() - self._terms_known
+        if fresh:
+            tx.put_states(
+                [
+                    StateRow(
+                        stream("form", f"terms/{name}"),
+                        "terms",
+                        name,
+                        1,
+                        msgspec.json.encode(agreed[name]),
+                    )
+                    for name in sorted(fresh)
+                ]
             )
-            for event in events
-            if isinstance(event, ContractSigned | TermsAmended)
-            and event.terms_id not in self._terms_known
-        }
-        if rows:
-            tx.put_states(list(rows.values()))
-            self._terms_known.update(rows)
+            self._terms_known.update(fresh)
 
     def stamp(self, decisions: Iterable[E], id: UUID, version: int, by: str = "") -> list[E]:
         """The decisions as they will be recorded, after that version of the stream."""
@@ -332,17 +336,25 @@ class Billing(Application[UUID]):
             tx.delete_all_states()
             self._terms_known.clear()
             self._book = None
-            for folded in self._folded():
-                self.put_terms(tx, [event for one in folded for event in one.agreed])
-                tx.put_states([one.row() for one in folded], [0] * len(folded))
-                count += len(folded)
+            with ThreadPoolExecutor(1, "writer") as writer:
+                written: Future[None] | None = None
+                for folded in self._folded():
+                    rows = [one.row() for one in folded]
+                    if written is not None:
+                        written.result()
+                    agreed = {name for one in folded for name in one.agreed}
+                    self.put_terms(tx, {name: terms_named(name) for name in agreed})
+                    written = writer.submit(tx.put_states, rows, [0] * len(rows))
+                    count += len(rows)
+                if written is not None:
+                    written.result()
         return count
 
     def drifted_states(self) -> list[str]:
         """The names of current states that are not the fold of their events; none is right."""
         wrong: list[str] = []
         right = Counter[str]()
-        for folded in self._folded():
+        for folded in self._folded(whole=True):
             kinds = {one.kind.name for one in folded}
             rows = {
                 row.id: row
@@ -367,9 +379,9 @@ class Billing(Application[UUID]):
                 ]
         return sorted(wrong)
 
-    def _folded(self) -> Iterator[list[Folded]]:
+    def _folded(self, whole: bool = False) -> Iterator[list[Folded]]:
         """The fold of every stream, some at a time: memory stays flat."""
-        found = folds(self.store.read_by_stream(FOLDED))
+        found = folds(self.store.read_by_stream(FOLDED), whole)
         while some := list(islice(found, FOLDS)):
             yield some
 

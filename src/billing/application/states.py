@@ -19,8 +19,8 @@ from billing.events import TOPICS, Event
 from billing.events.base import NOWHERE
 from billing.events.contract import ContractSigned, TermsAmended
 from billing.identity import contract_id
-from billing.record import from_stored
-from billing.store import StateRow
+from billing.record import UnknownEvent, from_stored
+from billing.store import StateRow, Stream
 
 
 class Kind(NamedTuple):
@@ -101,34 +101,63 @@ def fewer_collections() -> Iterator[None]:
 
 
 class Folded(NamedTuple):
-    """A stream folded: its state, and the events among it that say which clauses were agreed."""
+    """A stream folded: its state, and the names of the clauses that were agreed on the way."""
 
     kind: Kind
     id: UUID
     state: Any
-    agreed: list[ContractSigned | TermsAmended]
+    agreed: list[str]
 
     def row(self) -> StateRow:
         """The state as a row."""
         return row_of(self.kind, self.id, self.state)
 
 
-def folds(stored: Iterable[StoredEvent]) -> Iterator[Folded]:
-    """The fold of each stream, from events told one stream after another."""
-    kind: Kind | None = None
-    apply: Callable[[Any, Any], Any]
-    id, number, state, agreed = NOWHERE, -1, None, list[Any]()
-    for one in stored:
-        stream: Any = one.originator_id
-        if stream.int != number:
-            if kind is not None:
-                yield Folded(kind, id, state, agreed)
-            kind, id, number = kind_of(one.topic), stream, stream.int
-            assert kind is not None, one.topic
-            state, agreed, apply = None, [], kind.apply
-        event = from_stored(one)
-        state = apply(state, event)
-        if one.topic in AGREED:
-            agreed.append(event)
-    if kind is not None:
+_Reader = tuple[Callable[[bytes], Any], Callable[[Any, Any], Any], bool]
+
+
+class _Readers(dict[str, _Reader]):
+    """By topic: how an event is decoded to be folded, the fold, whether it agrees clauses."""
+
+    def __init__(self, whole: bool) -> None:
+        super().__init__()
+        self._whole = whole
+
+    def __missing__(self, topic: str) -> _Reader:
+        self[topic] = (*_reader(topic, self._whole), topic in AGREED)
+        return self[topic]
+
+
+def _reader(topic: str, whole: bool) -> tuple[Callable[[bytes], Any], Callable[[Any, Any], Any]]:
+    """Of most events only what the fold reads is decoded."""
+    kind = kind_of(topic)
+    assert kind is not None, topic
+    event = TOPICS[topic]
+    if whole or event not in contract.READS or event.VERSION > 1:
+        return lambda body: from_stored(StoredEvent(NOWHERE, 0, topic, body)), kind.apply
+    fold, read = contract.READS[event]
+    return msgspec.json.Decoder(read).decode, fold
+
+
+def folds(streams: Iterable[Stream], whole: bool = False) -> Iterator[Folded]:
+    """The fold of each stream. Raises UnknownEvent for what this program cannot read.
+
+    `whole` decodes every field of every event, those that no fold looks at too.
+    """
+    readers = _Readers(whole)
+    for id, topics, bodies in streams:
+        kind = kind_of(topics[0])
+        assert kind is not None, topics[0]
+        state, agreed = None, []
+        try:
+            for topic, body in zip(topics, bodies, strict=True):
+                decode, apply, agrees = readers[topic]
+                event = decode(body)
+                state = apply(state, event)
+                if agrees:
+                    agreed.append(event.terms_id)
+        except (msgspec.MsgspecError, UnknownEvent):
+            for version, (topic, body) in enumerate(zip(topics, bodies, strict=True), 1):
+                from_stored(StoredEvent(id, version, topic, body))  # Says which, and why.
+            raise
         yield Folded(kind, id, state, agreed)

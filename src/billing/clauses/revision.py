@@ -19,7 +19,7 @@ from typing import Literal
 from msgspec import Struct
 
 from billing.dates import add_months, months_between
-from billing.money import plain, rounded, times
+from billing.money import cents_times, plain, rounded, times
 from indices import Comparison, Reading
 from indices.series import first_day
 
@@ -141,6 +141,10 @@ def revised_price(price: Decimal, factor: Fraction, rounding: str) -> Decimal:
     To the cent when the unit price is what the contract rounds; a price written with more
     decimals (0.0085 a minute) keeps as many. Else to ten decimals, which no line can see.
     """
+    if rounding == "unit":
+        cents = cents_times(price, factor.numerator, factor.denominator)
+        if cents is not None:
+            return cents
     exponent = price.as_tuple().exponent
     written = -exponent if isinstance(exponent, int) else 2
     return times(price, factor, max(2, written) if rounding == "unit" else 10)

@@ -7,6 +7,7 @@ mensuelle suivant le choix du client." — Intégral Micro, conditions financiè
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -43,6 +44,11 @@ def billing_period(schedule: Schedule, starts_on: date, term: Period, day: date)
         months = max(1, months_between(term.start, term.end))
         return BillingPeriod(term, months, 0)
     anchor = starts_on if schedule.anchor == "start" else date(starts_on.year, 1, 1)
+    return _from_anchor(anchor, every, day)
+
+
+@lru_cache(maxsize=65536)  # A run asks for the same few days of as many anchors, again and again.
+def _from_anchor(anchor: date, every: int, day: date) -> BillingPeriod:
     place = months_between(anchor, day) // every
     return BillingPeriod(
         Period(add_months(anchor, place * every), add_months(anchor, (place + 1) * every)),

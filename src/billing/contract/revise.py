@@ -129,30 +129,30 @@ def new_fees(
 
     A price agreed for that very day or later (a renewal's, an addition's) is not revised on it.
     """
-    priced = [
-        (c, price.unit_price)
-        for c in contract.items
-        if c.item.indexed
-        and (c.until is None or c.until > day)
-        and (price := c.price_on(day)).effective_on < day
-    ]
-    indexed = [c for c, _ in priced]
+    indexed: list[Covered] = []
+    before: list[Decimal] = []
+    for c in contract.items:
+        if c.item.indexed and (c.until is None or c.until > day):
+            price = c.price_on(day)
+            if price.effective_on < day:
+                indexed.append(c)
+                before.append(price.unit_price)
     factor = worked_out.value
     if clause.base == "original":
         starts = [c.item.unit_price for c in indexed]
         factors = [factor / ratio_of(c.coefficient) for c in indexed]
     else:
-        starts = [price for _, price in priced]
+        starts = before
         factors = [factor] * len(indexed)
-    return _changes(clause, indexed, starts, factors, day)
+    return _changes(clause, indexed, before, starts, factors)
 
 
 def _changes(
     clause: Revision,
     indexed: Sequence[Covered],
+    before: Sequence[Decimal],
     starts: Sequence[Decimal],
     factors: Sequence[Fraction],
-    day: date,
 ) -> tuple[FeeChange, ...]:
     if clause.price_rounding == "unit":
         after = [
@@ -161,8 +161,10 @@ def _changes(
     else:
         after = _rounded_lines(indexed, starts, factors, clause.price_rounding == "contract")
     return tuple(
-        FeeChange(c.item.code, c.price_on(day).unit_price, price)
-        for c, price in zip(indexed, after, strict=True)
+        [
+            FeeChange(c.item.code, was, price)
+            for c, was, price in zip(indexed, before, after, strict=True)
+        ]
     )
 
 
@@ -249,6 +251,7 @@ def _rectification(
         and (c.until is None or c.until > day)
         and c.price_on(day).effective_on == day
     ]
+    prices = [c.price_on(day).unit_price for c in revised]
     if clause.base == "original":
         starts = [c.item.unit_price for c in revised]
         factors = [worked_out.value / Fraction(c.coefficient) for c in revised]
@@ -256,9 +259,9 @@ def _rectification(
         starts = [before[c.item.code] for c in revised]
         factors = [worked_out.value] * len(revised)
     else:
-        starts = [c.price_on(day).unit_price for c in revised]
+        starts = prices
         factors = [worked_out.value / last.coefficient.value] * len(revised)
-    fees = _changes(clause, revised, starts, factors, day)
+    fees = _changes(clause, revised, prices, starts, factors)
     yield PriceRevised(
         effective_on=day,
         formula=clause,

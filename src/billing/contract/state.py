@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import NODEFAULT, Raw, Struct, defstruct, structs
 from msgspec.structs import replace
 
 from billing.clauses import Terms
@@ -28,6 +29,9 @@ from indices import Link, Reading
 # Terms are content: the same clauses are the same value everywhere, so states name them by
 # their digest and share them, as a hundred thousand contracts of five forms need no more.
 _TERMS: dict[str, Terms] = {}
+_WRITTEN: dict[str, bytes] = {}
+_decode_terms = msgspec.json.Decoder(Terms).decode
+_decode_nets = msgspec.json.Decoder(tuple[tuple[str, Decimal], ...]).decode
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 
@@ -36,6 +40,11 @@ def terms_id(terms: Terms) -> str:
     name = sha256(_canonical.encode(terms)).hexdigest()[:16]
     _TERMS.setdefault(name, terms)
     return name
+
+
+def terms_named(name: str) -> Terms:
+    """The terms of that name, made known before."""
+    return _TERMS[name]
 
 
 def intern_terms(name: str, terms: Terms) -> None:
@@ -266,27 +275,25 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     def next_due(self) -> date | None:
         """The next day on which the month's pass has something to do; none when all is done."""
         days: list[date] = []
-        terms, billable, end = self.terms, self.billable, self.ends_on or NEVER
-        goes_on = self.term is not None and end > self.term.end
+        terms, term, billable, end = self.terms, self.term, self.billable, self.ends_on or NEVER
+        goes_on = term is not None and end > term.end
         if self.pending and (billable or self.cancelled_on is not None):
             days += [pending.charge.due_on for pending in self.pending]
         if billable:
-            limit = self.limit
-            if (instalment := self.next_instalment()) is not None:
+            limit = term.end if term is not None and goes_on else end
+            owed = [c.since for c in self.items if c.owed_from is not None]
+            if (instalment := self._instalment(limit)) is not None:
                 days.append(instalment.day)
-            elif not goes_on and any(c.owed_from is not None for c in self.items):
+            elif owed and not goes_on:
                 days.append(limit)
-            if (
-                self.next_revision_on is not None
-                and not self.revision_waiting
-                and self.next_revision_on < limit
-            ):
-                days.append(self.next_revision_on)
-            if terms.cover.catch_up == "at_once":
-                days += [c.since for c in self.items if c.owed_from is not None]
+            revised_on = self.next_revision_on
+            if revised_on is not None and not self.revision_waiting and revised_on < limit:
+                days.append(revised_on)
+            if owed and terms.cover.catch_up == "at_once":
+                days += owed
         if self.cancelled_on is None:
-            if goes_on:
-                days.append(self.whole_term.end)
+            if term is not None and goes_on:
+                days.append(term.end)
             if terms.cover.warranty_kinds:
                 days += [
                     c.item.warranty_until + DAY
@@ -316,7 +323,9 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
         due whole, whether the run came before or after. A period billed ahead of its first day
         waits for the revision of that day.
         """
-        limit = self.limit
+        return self._instalment(self.limit)
+
+    def _instalment(self, limit: date) -> Instalment | None:
         start = self.billed_until
         if start >= limit:
             return None
@@ -324,7 +333,9 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
         whole = billing_period(schedule, self.anchor_on, self.whole_term, start)
         if schedule.in_advance and limit == self.terminated_on and not self.refunds:
             limit = self.whole_term.end
-        days = Period(start, min(whole.period.end, limit))
+        days = whole.period
+        if days.start != start or days.end > limit:
+            days = Period(start, min(days.end, limit))
         day = billed_on(schedule, days)
         revised_on = self.next_revision_on
         if revised_on is not None and day < revised_on <= start and not self.revision_waiting:
@@ -345,8 +356,7 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
 
 
 def _signed(_: Contract | None, event: ev.ContractSigned) -> Contract:
-    terms = event.terms
-    intern_terms(event.terms_id, terms)
+    terms = _clauses(event)
     revision = terms.revision
     term = event.term or first_term(terms.renewal, event.starts_on)
     return Contract(
@@ -379,6 +389,20 @@ def _signed(_: Contract | None, event: ev.ContractSigned) -> Contract:
         pending=() if terms.cover.needs_acceptance else _pending((), event),
         awaiting=event.charges if terms.cover.needs_acceptance else (),
     )
+
+
+def _clauses(event: ev.ContractSigned) -> Terms:
+    """The clauses, made known by their name; read once when many contracts have the same."""
+    written: Any = event.terms
+    if isinstance(written, Raw):
+        body = bytes(written)
+        if _WRITTEN.get(event.terms_id) == body:
+            return _TERMS[event.terms_id]
+        _WRITTEN[event.terms_id] = body
+        written = _decode_terms(body)
+    intern_terms(event.terms_id, written)
+    agreed: Terms = written
+    return agreed
 
 
 def _enter(
@@ -434,14 +458,17 @@ def _repriced(
             prices = _priced(covered, Price(effective_on, after, version), c)
             if anew:
                 item = replace(covered.item, unit_price=after)
-                covered = replace(covered, item=item, coefficient=c.coefficient)
-            covered = replace(covered, prices=prices)
+                covered = replace(covered, item=item, prices=prices, coefficient=c.coefficient)
+            else:
+                covered = replace(covered, prices=prices)
         items.append(covered)
     return tuple(items)
 
 
 def _priced(covered: Covered, price: Price, c: Contract) -> tuple[Price, ...]:
     """The prices still needed: of days not billed yet, the new one, those agreed for later."""
+    if len(covered.prices) == 1 and covered.prices[0].effective_on < price.effective_on:
+        return (covered.prices[0], price)
     earliest = min(c.billed_until, covered.owed_from or NEVER, price.effective_on)
     kept = [p for p in covered.prices if p.effective_on < price.effective_on]
     while len(kept) > 1 and kept[1].effective_on <= earliest:
@@ -454,27 +481,29 @@ def _revised(c: Contract, event: ev.PriceRevised) -> Contract:
     items = _repriced(c, event.fees, event.effective_on, event.originator_version)
     clause = event.formula
     bases = c.bases
-    coefficient = event.coefficient.value
+    written = event.coefficient.applied
     if clause.base == "rolling":
-        bases = tuple(comparison.current for comparison in event.comparisons)
-        coefficient *= ratio_of(c.coefficient)
-        if event.corrects is not None and c.last_revision is not None:
-            coefficient /= c.last_revision.coefficient.value
+        bases = tuple([comparison.current for comparison in event.comparisons])
+        corrected = c.last_revision if event.corrects is not None else None
+        replaced = corrected.coefficient.applied if corrected is not None else "1"
+        written = _compounded(c.coefficient, written, replaced)
     if event.corrects is not None:
         return _changed(
-            c, event, items=items, bases=bases, coefficient=str(coefficient), last_revision=event
+            c, event, items=items, bases=bases, coefficient=written, last_revision=event
         )
-    written = str(coefficient)
-    entered = tuple(
-        replace(item, coefficient=written)
-        if item.prices[0].effective_on >= event.effective_on
-        else item
-        for item in items
-    )
+    for item in items:
+        if item.prices[0].effective_on >= event.effective_on:  # In the cover since then only.
+            items = tuple(
+                replace(item, coefficient=written)
+                if item.prices[0].effective_on >= event.effective_on
+                else item
+                for item in items
+            )
+            break
     return _changed(
         c,
         event,
-        items=entered,
+        items=items,
         bases=bases,
         coefficient=written,
         next_revision_on=_revision_from(c, c.terms_ids, event.effective_on + DAY),
@@ -482,6 +511,12 @@ def _revised(c: Contract, event: ev.PriceRevised) -> Contract:
         last_revision=event if clause.rectified == "regularise" else None,
         aside=None,
     )
+
+
+@lru_cache(maxsize=4096)  # The same index moves all contracts of a form and a day.
+def _compounded(before: str, applied: str, replaced: str) -> str:
+    """The coefficient since the signature, once another one is applied, or takes its place."""
+    return str(ratio_of(before) * ratio_of(applied) / ratio_of(replaced))
 
 
 def _revision_from(
@@ -521,6 +556,11 @@ def _amended(c: Contract, event: ev.TermsAmended) -> Contract:
     return _changed(c, event, items=items, terms_ids=terms_ids, **fields)
 
 
+def _nets(event: ev.InstalmentBilled) -> tuple[tuple[str, Decimal], ...]:
+    nets: Any = event.nets
+    return _decode_nets(nets) if isinstance(nets, Raw) else nets
+
+
 def _billed(c: Contract, event: ev.InstalmentBilled) -> Contract:
     pending = c.pending
     if event.settled:
@@ -529,8 +569,8 @@ def _billed(c: Contract, event: ev.InstalmentBilled) -> Contract:
     if until is None:
         return _changed(c, event, pending=pending, last_invoice=event.invoice or c.last_invoice)
     first = c.first_invoice
-    if first is None and event.nets:
-        first = (event.invoice, sum((net for _, net in event.nets), Decimal(0)))
+    if first is None and (nets := _nets(event)):
+        first = (event.invoice, sum((net for _, net in nets), Decimal(0)))
     items = c.items
     for x in items:
         if x.owed_from is not None or (x.until is not None and x.until <= until):
@@ -540,11 +580,13 @@ def _billed(c: Contract, event: ev.InstalmentBilled) -> Contract:
                 if x.until is None or x.until > until or x.until > event.billed_on
             )
             break
-    return _changed(
+    if event.charges:
+        pending = _pending(pending, event)
+    return replace(
         c,
-        event,
-        billed_until=until,
+        version=event.originator_version,
         items=items,
+        billed_until=until,
         pending=pending,
         first_invoice=first,
         last_invoice=event.invoice or c.last_invoice,
@@ -691,6 +733,41 @@ _FOLDS: dict[type[Event], Callable[[Any, Any], Contract]] = {
     ev.InstalmentBilled: _billed,
     ev.ContractSetAside: _set_aside,
 }
+
+
+def _read_of(event: type[Event], names: str, **types: Any) -> tuple[Callable[..., Any], type]:
+    """The fold of an event, and a struct of no more of its fields than the fold looks at."""
+    wanted = {"originator_version", "charges", *names.split()}
+    fields: list[Any] = []
+    for field in structs.fields(event):
+        if field.name in wanted:
+            kind = types.get(field.name, field.type)
+            default = () if field.default is NODEFAULT else (field.default,)
+            fields.append((field.name, kind, *default))
+    return _FOLDS[event], defstruct(event.__name__, fields, frozen=True, kw_only=True, gc=False)
+
+
+# Most of what an event holds is evidence, and no part of the state: to fold a log its dates and
+# amounts need not be made. A field missed here is an AttributeError in the first test of a replay.
+_LOOKED_AT: dict[type[Event], str] = {
+    ev.EquipmentAdded: "item since",
+    ev.OptionSubscribed: "item since",
+    ev.EquipmentRemoved: "code fee_until",
+    ev.OptionCancelled: "code fee_until",
+    ev.EquipmentChecked: "",
+    ev.ReplacementShipped: "code return_by list_price",
+    ev.FaultyItemReturned: "code",
+    ev.UsageMeasured: "meter period",
+    ev.SupplementaryWorkDone: "code free",
+    ev.ContractRenewed: "term fees",
+    ev.ContractSetAside: "due_on clause reason held",
+}
+READS = {event: _read_of(event, names) for event, names in _LOOKED_AT.items()}
+READS[ev.InstalmentBilled] = _read_of(
+    ev.InstalmentBilled, "billed_on until nets invoice settled", nets=Raw
+)
+_signature = {field.name for field in structs.fields(ev.ContractSigned)}
+READS[ev.ContractSigned] = _read_of(ev.ContractSigned, " ".join(_signature), terms=Raw)
 
 
 def apply(contract: Contract | None, event: Event) -> Contract:

@@ -2,7 +2,7 @@
 
 from billing.store.errors import Conflict, StoreBusy, StoreError, StoreOutdated
 from billing.store.recorders import Factory
-from billing.store.schema import StateRow
+from billing.store.schema import StateRow, Stream
 from billing.store.store import Encoded, Store, Tx
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "StoreOutdated",
+    "Stream",
     "Tx",
 ]

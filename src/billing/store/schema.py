@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
-from uuid import UUID, SafeUUID
+from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 from sqlalchemy import (
@@ -37,6 +37,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from billing.identity import new, stream_id
+
 SCHEMA = 1
 
 
@@ -51,6 +53,14 @@ class StateRow(NamedTuple):
     next_due: date | None = None
     rank: int = 0
     parent: UUID | None = None
+
+
+class Stream(NamedTuple):
+    """The events of one stream, by version: their topics, and their bodies."""
+
+    id: UUID
+    topics: list[str]
+    bodies: list[bytes]
 
 
 class StreamId(TypeDecorator[UUID]):
@@ -165,20 +175,6 @@ def states_query(
         query += f" LIMIT {mark}"
         given.append(limit)
     return query, given
-
-
-new = object.__new__
-set_int = vars(UUID)["int"].__set__
-set_safe = vars(UUID)["is_safe"].__set__
-UNKNOWN = SafeUUID.unknown
-
-
-def stream_id(raw: bytes) -> UUID:
-    """`UUID(bytes=raw)`, in a third of the time."""
-    made = new(UUID)
-    set_int(made, int.from_bytes(raw, "big"))
-    set_safe(made, UNKNOWN)
-    return made
 
 
 def stored_event(originator_id: UUID, version: int, topic: str, state: bytes) -> StoredEvent:

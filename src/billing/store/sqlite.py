@@ -18,14 +18,15 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from sqlalchemy import URL, Connection, StaticPool, create_engine, event
 
+from billing.identity import stream_id
 from billing.store.errors import Conflict, StoreBusy, StoreError
 from billing.store.schema import (
     STATE,
     StateRow,
+    Stream,
     states,
     states_query,
     stored_event,
-    stream_id,
 )
 
 
@@ -108,23 +109,27 @@ class SQLite:
         )
 
     def stream_page(
-        self, connection: Connection, after: tuple[UUID, int], topics: Sequence[str], limit: int
-    ) -> Iterator[StoredEvent]:
-        found = (
-            _driver(connection)
-            .execute(
-                "SELECT originator_id, originator_version, topic, state FROM events"
-                " WHERE (originator_id, originator_version) > (?, ?)"
-                f" AND topic IN ({_marks(topics)})"
-                " ORDER BY originator_id, originator_version LIMIT ?",
-                (after[0].bytes, after[1], *topics, limit),
-            )
-            .fetchall()
+        self, connection: Connection, after: UUID, topics: Sequence[str], limit: int
+    ) -> list[Stream]:
+        rows = _driver(connection).execute(
+            "SELECT originator_id, topic, state FROM events WHERE originator_id > ?"
+            f" AND topic IN ({_marks(topics)}) ORDER BY originator_id, originator_version",
+            (after.bytes, *topics),
         )
-        return (
-            stored_event(stream_id(id), version, topic, state)
-            for id, version, topic, state in found
-        )
+        found: list[Stream] = []
+        last = b""
+        for id, topic, state in rows:
+            if id != last:
+                if len(found) == limit:
+                    break
+                found.append(Stream(stream_id(id), [topic], [state]))
+                last, stream = id, found[-1]
+                add_topic, add_body = stream.topics.append, stream.bodies.append
+            else:
+                add_topic(topic)
+                add_body(state)
+        rows.close()
+        return found
 
     def streams(self, connection: Connection, ids: Sequence[UUID]) -> Iterator[StoredEvent]:
         known = {id.bytes: id for id in ids}

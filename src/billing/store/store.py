@@ -8,6 +8,7 @@ until the commit; read, decide and `encode` before it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -27,6 +28,7 @@ from billing.store.errors import Conflict, StoreBusy, StoreError, StoreOutdated
 from billing.store.schema import (
     SCHEMA,
     StateRow,
+    Stream,
     events,
     meta,
     metadata,
@@ -63,8 +65,8 @@ class Database(Protocol):
         self, connection: Connection, start: int, stop: int, topics: Sequence[str]
     ) -> Iterator[tuple[int, StoredEvent]]: ...
     def stream_page(
-        self, connection: Connection, after: tuple[UUID, int], topics: Sequence[str], limit: int
-    ) -> Iterator[StoredEvent]: ...
+        self, connection: Connection, after: UUID, topics: Sequence[str], limit: int
+    ) -> list[Stream]: ...
     def streams(self, connection: Connection, ids: Sequence[UUID]) -> Iterator[StoredEvent]: ...
     def states(
         self,
@@ -137,22 +139,31 @@ class Reading:
                 found = self._database.streams(connection, chunk)
             yield from found
 
-    def read_by_stream(self, topics: Sequence[str]) -> Iterator[StoredEvent]:
-        """All events of these topics, one stream after another, each by version.
+    def read_by_stream(self, topics: Sequence[str]) -> Iterator[Stream]:
+        """All streams with events of these topics, by id.
 
-        What folds a stream at a time keeps one state in memory, however long the log.
+        What folds a stream at a time keeps one state in memory, however long the log. Where
+        another process does the reading, the next page is read while this one is folded.
         """
-        after = (UUID(int=0), 0)
-        while True:
+
+        def page(after: UUID) -> list[Stream]:
             with self._connection() as connection:
-                page = self._database.stream_page(connection, after, topics, PAGE)
-            count, event = 0, None
-            for count, event in enumerate(page, 1):  # noqa: B007 (read after the loop)
-                yield event
-            if event is None or count < PAGE:
-                return
-            assert isinstance(event.originator_id, UUID)
-            after = (event.originator_id, event.originator_version)
+                return self._database.stream_page(connection, after, topics, STREAMS)
+
+        if self._database.one_writer:
+            found = page(UUID(int=0))
+            while found:
+                yield from found
+                found = page(found[-1].id) if len(found) == STREAMS else []
+            return
+        with ThreadPoolExecutor(1, "reader") as reader:
+            found = page(UUID(int=0))
+            while found:
+                following = None
+                if len(found) == STREAMS:
+                    following = reader.submit(page, found[-1].id)
+                yield from found
+                found = following.result() if following else []
 
     def read_stream(
         self,
