@@ -75,13 +75,13 @@ def decide(
             while late:  # Several revisions may have waited for the same index.
                 late = False
                 for decision in step(after, day, parent, book):
-                    if isinstance(decision, ContractSetAside):
+                    if type(decision) is ContractSetAside:
                         aside = decision
                         continue
                     event = stamped(decision, id, after.version + 1, stamp.at, stamp.by)
                     events.append(event)
                     after = apply(after, event)
-                    late = isinstance(event, PriceRevised) and event.corrects is None
+                    late = type(event) is PriceRevised and event.corrects is None
             if aside is not None and aside.held:
                 break
         bills = () if aside is not None and aside.held else tuple(bill.due(after, day, book))
@@ -352,10 +352,10 @@ class Totals:
 
     def add(self, event: Event) -> None:
         """Counts one recorded event."""
-        if isinstance(event, InvoiceIssued):
+        if type(event) is InvoiceIssued:
             self.invoices += 1
             self._add(event, 1)
-        elif isinstance(event, CreditNoteIssued):
+        elif type(event) is CreditNoteIssued:
             self.credit_notes += 1
             self._add(event, -1)
         elif event.TOPIC == "contract.renewed":

@@ -29,6 +29,7 @@ from billing.application.states import (
     folds,
     kind_of_event,
     row_of,
+    shorter_turns,
 )
 from billing.clauses import Terms
 from billing.contract.state import Contract, apply, fold, intern_terms, terms_named
@@ -331,7 +332,7 @@ class Billing(Application[UUID]):
     def rebuild_states(self) -> int:
         """Folds every stream again and replaces every current state; how many there are."""
         count = 0
-        with fewer_collections(), self.store.transaction() as tx:
+        with fewer_collections(), shorter_turns(), self.store.transaction() as tx:
             tx.lock()
             tx.delete_all_states()
             self._terms_known.clear()

@@ -28,7 +28,7 @@ from eventsourcing.persistence import StoredEvent
 
 from billing import __version__, invoice, numbering
 from billing.application.core import Billing
-from billing.application.states import KINDS, contract_row, fewer_collections, row_of
+from billing.application.states import KINDS, contract_row, fewer_collections, row_of, shorter_turns
 from billing.contract.state import Contract
 from billing.events import Event, stamped
 from billing.events.contract import ContractSetAside
@@ -203,7 +203,7 @@ def run(
     """
     current, resumed = _open(app, earliest, until, name)
     total = app.store.count_due("contract", until)
-    with ThreadPoolExecutor(1, "writer") as writer, fewer_collections():
+    with ThreadPoolExecutor(1, "writer") as writer, fewer_collections(), shorter_turns():
         for entries in _days(current, chunk):
             _carry_out(current, entries, writer)
             if progress is not None:

@@ -256,9 +256,10 @@ def _staged(connection: Connection, staging: str, rows: Iterable[bytes]) -> Iter
 
 
 def _copy_in(connection: Connection, table: str, fields: Iterable[bytes]) -> None:
-    payload = BytesIO(b"".join(chain((_SIGNATURE,), fields, (_END,))))
+    # Sent in one go: between two pieces a thread that computes would keep us waiting its turn.
+    payload = b"".join(chain((_SIGNATURE,), fields, (_END,)))
     statement = f"COPY {table} FROM STDIN (FORMAT binary)"
-    _cursor(connection).copy_expert(statement, payload, size=1 << 18)
+    _cursor(connection).copy_expert(statement, BytesIO(payload), size=len(payload) + 1)
 
 
 def _copy_out(connection: Connection, query: str, values: Sequence[object]) -> bytes:
