@@ -42,7 +42,7 @@ _WHOLE = f"id, {', '.join(_CHANGING)}, kind, name"
 _NO_PARENT = UUID(int=0)
 _READ = (
     "id, version, rank, coalesce(next_due, 'infinity'),"
-    f" coalesce(parent, '{_NO_PARENT}'), kind, name, body"
+    f" coalesce(parent, '{_NO_PARENT}'), name, body"
 )
 
 # Binary COPY: a signature, then rows of (number of fields, (length, bytes) …), then -1.
@@ -58,7 +58,7 @@ _STREAM_HEAD = Struct(">6x16si")  # The id, how many for the topics.
 _CHANGE = Struct(">hi16siiiiih").pack  # 7 fields: id, expected, version, rank …
 _NEW_STATE = Struct(">hi16siiih").pack  # 8 fields: id, version, rank …
 _DAY = Struct(">ii").pack
-_STATE_HEAD = Struct(">6x16s4xi4xh4xi4x16si")  # … due day, parent, how many for the kind.
+_STATE_HEAD = Struct(">6x16s4xi4xh4xi4x16si")  # … due day, parent, how many for the name.
 _NEVER = 2**31 - 1  # PostgreSQL's date 'infinity'.
 _DAY_ZERO = date(2000, 1, 1).toordinal()
 
@@ -171,7 +171,7 @@ class PostgreSQL:
         query, values = states_query(
             _READ, table, "%s", conditions, values, due_before, after, limit
         )
-        return _states(_copy_out(connection, query, values))
+        return _states(kind, _copy_out(connection, query, values))
 
     def insert_states(self, connection: Connection, rows: Sequence[StateRow]) -> None:
         _copy_in(connection, f"states ({_WHOLE})", map(_state, rows))
@@ -315,7 +315,7 @@ def _streams(data: bytes) -> list[Stream]:
     return found
 
 
-def _states(data: bytes) -> list[StateRow]:
+def _states(kind: str, data: bytes) -> list[StateRow]:
     at, end = len(_SIGNATURE), len(data) - len(_END)
     days: dict[int, date | None] = {_NEVER: None}
     head, head_size = _STATE_HEAD.unpack_from, _STATE_HEAD.size
@@ -324,10 +324,8 @@ def _states(data: bytes) -> list[StateRow]:
     while at < end:
         id, version, rank, due, parent, length = head(data, at)
         at += head_size
-        kind = data[at : at + length]
-        at += length + 4
-        until = at + integer(data[at - 4 : at], "big")
-        name = data[at:until]
+        until = at + length
+        name = data[at:until].decode()
         at = until + 4
         until = at + integer(data[until:at], "big")
         if due not in days:
@@ -335,8 +333,8 @@ def _states(data: bytes) -> list[StateRow]:
         found.append(
             StateRow(
                 stream_id(id),
-                kind.decode(),
-                name.decode(),
+                kind,
+                name,
                 version,
                 data[at:until],
                 days[due],
