@@ -125,7 +125,7 @@ class Folded(NamedTuple):
         return row_of(self.kind, self.id, self.state)
 
 
-_Reader = tuple[Callable[[bytes], Any], Callable[[Any, Any], Any], bool]
+_Reader = tuple[Callable[[Any], Any], Callable[[Any, Any], Any], bool]
 
 
 class _Readers(dict[str, _Reader]):
@@ -140,7 +140,7 @@ class _Readers(dict[str, _Reader]):
         return self[topic]
 
 
-def _reader(topic: str, whole: bool) -> tuple[Callable[[bytes], Any], Callable[[Any, Any], Any]]:
+def _reader(topic: str, whole: bool) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]:
     """Of most events only what the fold reads is decoded."""
     kind = kind_of(topic)
     assert kind is not None, topic
@@ -170,6 +170,7 @@ def folds(streams: Iterable[Stream], whole: bool = False) -> Iterator[Folded]:
                     agreed.append(event.terms_id)
         except (msgspec.MsgspecError, UnknownEvent):
             for version, (topic, body) in enumerate(zip(topics, bodies, strict=True), 1):
-                from_stored(StoredEvent(id, version, topic, body))  # Says which, and why.
+                told = body if isinstance(body, bytes) else str(body).encode()
+                from_stored(StoredEvent(id, version, topic, told))  # Says which, and why.
             raise
         yield Folded(kind, id, state, agreed)

@@ -54,7 +54,6 @@ _POSITION = Struct(">hiq").pack  # 5 fields; 8 bytes: the position.
 _STREAM = Struct(">i16siii").pack  # 16 bytes: the id; 4: the version; how many for the topic.
 _LENGTH = Struct(">i").pack
 _HEAD = Struct(">6xq4x16s4xii")  # The position, the id, the version, how many for the topic.
-_STREAM_HEAD = Struct(">6x16si")  # The id, how many for the topics.
 _CHANGE = Struct(">hi16siiiiih").pack  # 7 fields: id, expected, version, rank …
 _NEW_STATE = Struct(">hi16siiih").pack  # 8 fields: id, version, rank …
 _DAY = Struct(">ii").pack
@@ -82,6 +81,8 @@ class PostgreSQL:
             # Our joins are of a few thousand rows with a key. Without statistics on the staged
             # rows the planner walked through all the states instead, and sorted besides.
             " -c enable_hashjoin=off -c enable_mergejoin=off"
+            # What is asked for is found by an index, in order; workers would sort it first.
+            " -c max_parallel_workers_per_gather=0"
             f" -c lock_timeout={round(lock_timeout * 1000)}"
         )
         self.engine = create_engine(
@@ -127,19 +128,23 @@ class PostgreSQL:
         return _events(data)
 
     def stream_page(
-        self, connection: Connection, after: UUID, topics: Sequence[str], limit: int
+        self, connection: Connection, first: UUID, last: UUID, topics: Sequence[str]
     ) -> list[Stream]:
         # A row a stream: put together by the server, taken apart by `split`, both in C. No event
-        # holds a line feed: JSON writes it as an escape.
-        data = _copy_out(
-            connection,
-            "SELECT originator_id, string_agg(topic, ' ' ORDER BY originator_version),"
-            " string_agg(state, '\\x0a' ORDER BY originator_version) FROM events"
-            " WHERE originator_id > %s::uuid AND topic = ANY(%s)"
-            " GROUP BY originator_id ORDER BY originator_id LIMIT %s",
-            (str(after), list(topics), limit),
+        # holds a line feed: JSON writes it as an escape. As text, and not by COPY, which would
+        # wait for the thread that folds at every row.
+        cursor = _cursor(connection)
+        cursor.execute(
+            "SELECT originator_id::text, string_agg(topic, ' ' ORDER BY originator_version),"
+            " convert_from(string_agg(state, '\\x0a' ORDER BY originator_version), 'UTF8')"
+            " FROM events WHERE originator_id BETWEEN %s::uuid AND %s::uuid AND topic = ANY(%s)"
+            " GROUP BY events.originator_id ORDER BY events.originator_id",
+            (str(first), str(last), list(topics)),
         )
-        return _streams(data)
+        return [
+            Stream(UUID(id), told.split(" "), bodies.split("\n"))
+            for id, told, bodies in cursor.fetchall()
+        ]
 
     def streams(self, connection: Connection, ids: Sequence[UUID]) -> Iterator[StoredEvent]:
         data = _copy_out(
@@ -298,21 +303,6 @@ def _events(data: bytes) -> Iterator[tuple[int, StoredEvent]]:
         fields["state"] = data[at:until]
         yield position, event
         at = until
-
-
-def _streams(data: bytes) -> list[Stream]:
-    at, end = len(_SIGNATURE), len(data) - len(_END)
-    found = []
-    while at < end:
-        id, length = _STREAM_HEAD.unpack_from(data, at)
-        at += _STREAM_HEAD.size
-        until = at + length
-        topics = data[at:until].decode().split(" ")
-        at = until + 4
-        until = at + int.from_bytes(data[until:at], "big")
-        found.append(Stream(stream_id(id), topics, data[at:until].split(b"\n")))
-        at = until
-    return found
 
 
 def _states(kind: str, data: bytes) -> list[StateRow]:

@@ -56,11 +56,11 @@ class StateRow(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """The events of one stream, by version: their topics, and their bodies."""
+    """The events of one stream, by version: their topics, and their bodies in JSON."""
 
     id: UUID
     topics: list[str]
-    bodies: list[bytes]
+    bodies: list[bytes] | list[str]
 
 
 class StreamId(TypeDecorator[UUID]):

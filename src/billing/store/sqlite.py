@@ -109,26 +109,22 @@ class SQLite:
         )
 
     def stream_page(
-        self, connection: Connection, after: UUID, topics: Sequence[str], limit: int
+        self, connection: Connection, first: UUID, last: UUID, topics: Sequence[str]
     ) -> list[Stream]:
         rows = _driver(connection).execute(
-            "SELECT originator_id, topic, state FROM events WHERE originator_id > ?"
+            "SELECT originator_id, topic, state FROM events WHERE originator_id BETWEEN ? AND ?"
             f" AND topic IN ({_marks(topics)}) ORDER BY originator_id, originator_version",
-            (after.bytes, *topics),
+            (first.bytes, last.bytes, *topics),
         )
         found: list[Stream] = []
-        last = b""
+        before = b""
         for id, topic, state in rows:
-            if id != last:
-                if len(found) == limit:
-                    break
-                found.append(Stream(stream_id(id), [topic], [state]))
-                last, stream = id, found[-1]
-                add_topic, add_body = stream.topics.append, stream.bodies.append
-            else:
-                add_topic(topic)
-                add_body(state)
-        rows.close()
+            if id != before:
+                before = id
+                told, bodies = list[str](), list[bytes]()
+                found.append(Stream(stream_id(id), told, bodies))
+            told.append(topic)
+            bodies.append(state)
         return found
 
     def streams(self, connection: Connection, ids: Sequence[UUID]) -> Iterator[StoredEvent]:

@@ -7,8 +7,9 @@ until the commit; read, decide and `encode` before it.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -65,7 +66,7 @@ class Database(Protocol):
         self, connection: Connection, start: int, stop: int, topics: Sequence[str]
     ) -> Iterator[tuple[int, StoredEvent]]: ...
     def stream_page(
-        self, connection: Connection, after: UUID, topics: Sequence[str], limit: int
+        self, connection: Connection, first: UUID, last: UUID, topics: Sequence[str]
     ) -> list[Stream]: ...
     def streams(self, connection: Connection, ids: Sequence[UUID]) -> Iterator[StoredEvent]: ...
     def states(
@@ -146,24 +147,26 @@ class Reading:
         another process does the reading, the next page is read while this one is folded.
         """
 
-        def page(after: UUID) -> list[Stream]:
+        # Ids are digests, spread evenly: so many equal slices of them hold a page each.
+        slices = self.log_position() // PAGE + 1
+        bounds = [UUID(int=rank * (1 << 128) // slices) for rank in range(slices)]
+        lasts = [UUID(int=bound.int - 1) for bound in bounds[1:]] + [UUID(int=(1 << 128) - 1)]
+
+        def page(first: UUID, last: UUID) -> list[Stream]:
             with self._connection() as connection:
-                return self._database.stream_page(connection, after, topics, STREAMS)
+                return self._database.stream_page(connection, first, last, topics)
 
         if self._database.one_writer:
-            found = page(UUID(int=0))
-            while found:
-                yield from found
-                found = page(found[-1].id) if len(found) == STREAMS else []
+            yield from chain.from_iterable(map(page, bounds, lasts))
             return
         with ThreadPoolExecutor(1, "reader") as reader:
-            found = page(UUID(int=0))
-            while found:
-                following = None
-                if len(found) == STREAMS:
-                    following = reader.submit(page, found[-1].id)
-                yield from found
-                found = following.result() if following else []
+            ahead: deque[Future[list[Stream]]] = deque()
+            for first, last in zip(bounds, lasts, strict=True):
+                ahead.append(reader.submit(page, first, last))
+                if len(ahead) > 2:
+                    yield from ahead.popleft().result()
+            for future in ahead:
+                yield from future.result()
 
     def read_stream(
         self,
