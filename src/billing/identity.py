@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from hashlib import sha1
 from uuid import NAMESPACE_URL, UUID, SafeUUID, uuid5
@@ -9,9 +10,21 @@ from uuid import NAMESPACE_URL, UUID, SafeUUID, uuid5
 _ROOT = uuid5(NAMESPACE_URL, "urn:billing")
 _KINDS = {
     kind: uuid5(_ROOT, kind).bytes
-    for kind in ("contract", "party", "mandate", "invoice", "numbers", "series", "form", "run")
+    for kind in (
+        "contract",
+        "party",
+        "mandate",
+        "invoice",
+        "numbers",
+        "series",
+        "form",
+        "run",
+        "payment",
+        "collection_file",
+        "bank_file",
+        "bank_entry",
+    )
 }
-
 new = object.__new__
 set_int = vars(UUID)["int"].__set__
 set_safe = vars(UUID)["is_safe"].__set__
@@ -47,3 +60,14 @@ def contract_id(number: str) -> UUID:
 def invoice_id(issuer: str, number: str) -> UUID:
     """The stream of an invoice: numbers are unbroken within one issuing company."""
     return stream("invoice", f"{issuer}/{number}")
+
+
+def short(name: str, length: int) -> str:
+    """The name as banks take identifiers: capitals, digits and -, of at most that length.
+
+    What it loses there a digest of it replaces, so that two names stay two.
+    """
+    kept = re.sub(r"[^A-Z0-9-]+", "-", name.upper()).strip("-")
+    if kept == name and len(kept) <= length:
+        return kept
+    return f"{kept[: length - 9].rstrip('-')}-{sha1(name.encode()).hexdigest()[:8].upper()}"

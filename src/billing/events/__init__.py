@@ -1,6 +1,6 @@
 """What happened: the vocabulary. An auditor can read this folder alone."""
 
-from billing.events import contract, index, invoice, party, run
+from billing.events import contract, index, invoice, party, payment, run
 from billing.events.base import TOPICS, UPCASTERS, Event, stamped, upcaster
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "index",
     "invoice",
     "party",
+    "payment",
     "run",
     "stamped",
     "upcaster",

@@ -59,6 +59,20 @@ class Charge(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     note: str = ""
 
 
+class Deduction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What of a deposit invoice an invoice deducts, in euros: net, and the tax cashed on it.
+
+    `vat_rate` is the deposit's; `from_rate` that of the lines it was taken from, the same unless
+    the rate changed since the deposit was cashed.
+    """
+
+    invoice: str
+    net: Decimal
+    tax: Decimal
+    vat_rate: Decimal
+    from_rate: Decimal
+
+
 class FeeChange(Struct, frozen=True, gc=False):
     """The unit price of an item before and after, in euros before tax."""
 
@@ -148,13 +162,64 @@ class InstallationAccepted(ContractEvent, frozen=True, kw_only=True, omit_defaul
 
 
 class DepositReceived(ContractEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """Money that validates the order (acompte), in euros, tax included."""
+    """Money that validates the order (acompte), in euros, tax included.
+
+    `invoice` is the deposit invoice it pays, where one had asked for it.
+    """
 
     TOPIC: ClassVar[str] = "contract.deposit_received"
 
     amount: Decimal
     received_on: date
     reference: str = ""
+    invoice: str = ""
+
+
+class DepositInvoiced(ContractEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A deposit has its invoice (facture d'acompte), in euros: money received, or asked for.
+
+    `tax` is what the gross holds at the rate in force on `rate_on`: the day the money came, or
+    the day it is asked for. `received` is the version of the DepositReceived it is for; 0 when
+    the money is still to come.
+    """
+
+    TOPIC: ClassVar[str] = "contract.deposit_invoiced"
+
+    invoice: str
+    issuer: str
+    issued_on: date
+    net: Decimal
+    tax: Decimal
+    vat_rate: Decimal
+    rate_on: date
+    vat: str = "standard"
+    vat_category: str = "S"
+    vat_reason: str = ""
+    received: int = 0
+    note: str = ""
+
+
+class DepositReversed(ContractEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The money of a deposit is taken back (impayé, rejet), in euros: its invoice is owed again."""
+
+    TOPIC: ClassVar[str] = "contract.deposit_reversed"
+
+    invoice: str
+    amount: Decimal
+    reversed_on: date
+    reason: str = ""
+
+
+class DepositCredited(ContractEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A credit note gives back some of a deposit invoice, in euros: it is deducted no more."""
+
+    TOPIC: ClassVar[str] = "contract.deposit_credited"
+
+    invoice: str
+    credit_note: str
+    net: Decimal
+    tax: Decimal
+    credited_on: date
 
 
 class OrderCancelled(ContractEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -457,7 +522,7 @@ class InstalmentBilled(ContractEvent, frozen=True, kw_only=True, omit_defaults=T
 
     `net` in euros before tax, `nets` by VAT treatment; the lines are in the invoice of that
     number. `settled` are the keys of the charges billed with it (version × 1000 + place);
-    `credit_notes` give back what others billed.
+    `credit_notes` give back what others billed; `deducted` is what its lines take of deposits.
     """
 
     TOPIC: ClassVar[str] = "contract.instalment_billed"
@@ -471,6 +536,7 @@ class InstalmentBilled(ContractEvent, frozen=True, kw_only=True, omit_defaults=T
     settled: tuple[int, ...] = ()
     credit_notes: tuple[str, ...] = ()
     run: str = ""
+    deducted: tuple[Deduction, ...] = ()
 
 
 class ContractSetAside(ContractEvent, frozen=True, kw_only=True, omit_defaults=True):
