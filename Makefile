@@ -13,7 +13,7 @@ help: ## these lines
 
 setup: $(VENV)/.ready ## the environment in .venv, from the hash-checked lock
 
-run: setup ## the demo: eight contracts over five years, a run a month, what came of it
+run: setup ## the demo: eight contracts over five years, billed, collected and chased every month
 	$(BIN)/billing demo
 
 test: setup ## every test, on SQLite and on a real PostgreSQL
@@ -28,6 +28,8 @@ check: setup ## style, types, who imports whom, the published series
 
 bench: setup ## contracts and events a second, on this machine
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.money
+	$(BIN)/python -m tests.bench.bank
 
 format: setup ## lay the code out, sort imports
 	$(BIN)/ruff check --fix

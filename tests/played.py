@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 
-from billing.application import Billing, story
+from billing.application import Billing
 from billing.cli import cli
+from billing.demo import story
 
 
 class Said(NamedTuple):
@@ -39,6 +40,10 @@ class Typed:
         answer = CliRunner().invoke(cli, given, prog_name="billing")
         return Said(answer.exit_code, answer.stdout, answer.stderr)
 
+    def story(self) -> story.Story:
+        """The demo's, its bank beside the database."""
+        return story.story(self.database.with_name(f"{self.database.stem}-bank"))
+
     def app(self) -> Billing:
         """The application on that database, told from the same day."""
         app = Billing({"DATABASE_URL": f"sqlite:///{self.database}"})
@@ -55,7 +60,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Typed:
     """The demo, played; only looked at."""
     typed = Typed(tmp_path_factory.mktemp("demo") / "demo.db")
     app = typed.app()
-    story.play(app, story.story(), after=0)
+    story.play(app, typed.story(), after=0)
     app.close()
     return typed
 

@@ -14,7 +14,6 @@ from billing.clauses.vat import VatTotal, tax_on
 from billing.dates import DAY
 from billing.events.base import Event
 from billing.events.invoice import (
-    CreditNoteIssued,
     InvoiceCredited,
     InvoiceIssued,
     InvoiceReceived,
@@ -24,6 +23,9 @@ from billing.events.invoice import (
 )
 from billing.money import ZERO
 from billing.refusal import Refused
+
+DEDUCTED = "deposit"
+"""The kind of the lines that deduct deposits, and of the line of a deposit invoice."""
 
 
 class Invoice(Struct, frozen=True):
@@ -41,13 +43,22 @@ class Invoice(Struct, frozen=True):
 
     @property
     def net_left(self) -> Decimal:
-        """What of its net is not credited."""
-        return self.issued.net - self.credited_net
+        """What of its net is not credited; what a deposit paid of it can be credited too."""
+        return self.before_deposits[0] - self.credited_net
 
     @property
     def tax_left(self) -> Decimal:
         """What of its tax is not credited."""
-        return self.issued.tax - (self.credited - self.credited_net)
+        return self.before_deposits[1] - (self.credited - self.credited_net)
+
+    @property
+    def before_deposits(self) -> tuple[Decimal, Decimal]:
+        """Net and tax of what it bills, before deposits are deducted."""
+        lines = supplied(self.issued)
+        if len(lines) == len(self.issued.lines):
+            return self.issued.net, self.issued.tax
+        net = sum((line.net for line in lines), ZERO)
+        return net, sum((total.tax for total in vat_totals(lines)), ZERO)
 
 
 def apply(invoice: Invoice | None, event: Event) -> Invoice:
@@ -73,17 +84,23 @@ def apply(invoice: Invoice | None, event: Event) -> Invoice:
         )
     if isinstance(event, RetentionWithheld):
         return replace(invoice, version=version, withheld=event.amount)
-    assert isinstance(event, RetentionReleased), event
-    return replace(invoice, version=version, released_on=event.released_on)
+    if isinstance(event, RetentionReleased):
+        return replace(invoice, version=version, released_on=event.released_on)
+    return replace(invoice, version=version)  # What is owed of it: `billing.receivable`.
 
 
 def fold(events: Iterable[Event]) -> Invoice | None:
-    """The invoice after all its events; none when it is a credit note or does not exist."""
+    """The invoice after all its events; none when it is another document or does not exist."""
     invoice = None
     for event in events:
-        if not isinstance(event, CreditNoteIssued):
+        if invoice is not None or isinstance(event, InvoiceIssued):
             invoice = apply(invoice, event)
     return invoice
+
+
+def supplied(issued: InvoiceIssued) -> tuple[Line, ...]:
+    """Its lines but those that deduct deposits: what a credit note may give back."""
+    return tuple(x for x in issued.lines if x.kind != DEDUCTED or issued.kind == "deposit")
 
 
 def vat_totals(lines: Iterable[Line]) -> tuple[VatTotal, ...]:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from billing.clauses.payment import Payment, collected_on, due_on
 from billing.clauses.vat import VatTotal, tax_on
-from billing.contract import bill, cover, renew, revise
+from billing.contract import bill, cover, deposit, renew, revise
 from billing.contract.bill import Bill, CannotBill, Credit
 from billing.contract.state import Contract, apply
 from billing.dates import add_months
@@ -85,6 +85,8 @@ def decide(
             if aside is not None and aside.held:
                 break
         bills = () if aside is not None and aside.held else tuple(bill.due(after, day, book))
+        if bills and after.deposits and after.cancelled_on is None:
+            bills = tuple(deposit.deducted(after, bills, day, book))
     except CannotBill as cannot:
         aside = ContractSetAside(due_on=day, clause=cannot.clause, reason=cannot.reason, held=True)
         bills = ()
@@ -224,6 +226,7 @@ def issue(outcome: Outcome, series: Series, earliest: date, stamp: Stamp) -> Iss
             settled=due.settled,
             credit_notes=given,
             run=stamp.run,
+            deducted=due.deducted,
         )
         events.append(event)
         after = apply(after, event)
@@ -249,6 +252,9 @@ def _invoice(
     else:
         tax = tax_on(net, rate)
         vat = (VatTotal(rate, net, tax, "S", lines[0].vat_reason),)
+    if due.deducted:
+        vat = deposit.vat_after(lines, due.deducted)
+        tax = sum((total.tax for total in vat), ZERO)
     debited = due.means == "direct_debit"
     return InvoiceIssued(
         originator_id=invoice_id(supplier, printed),

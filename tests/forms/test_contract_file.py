@@ -307,7 +307,8 @@ MUTATIONS = [
     ('"compta@cabinet.example"', '"compta"', 22, "an e-mail address was expected", True),
     ('code = "CABINET"', 'code = "INTEGRALMICRO"', 16, "the supplier bears that code too", False),
     ('name = "Cabinet Moreau"\n', "", 15, "client.name: it is missing", False),
-    ('reference = "RUM-1"', 'scheme = "CORE"', 24, "mandate.reference: it is missing", True),
+    ('reference = "RUM-1"', 'reference = "RÉF/1"', 25, "letters without accents", False),
+    ('reference = "RUM-1"', 'medium = "fax"', 25, "electronic, paper", True),
     ('reference = "RUM-1"', 'reference = "RUM-1"\nscheme = "CORE1"', 26, 'did you mean "CORE"?',
      True),
     # items

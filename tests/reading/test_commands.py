@@ -17,7 +17,7 @@ LOOKS = [
     ("invoices", "--month", "2026-10"),
     ("invoices", "--client", "CABINET-MOREAU", "--last", "3"),
     ("invoice", "IM2023-000004"),
-    ("invoice", "AT2026-000014"),
+    ("invoice", "AT2026-000015"),
     ("debits",),
     ("debits", "--month", "2026-12"),
     ("debits", "--contract", "IM-2023-0042", "--forecast", "12"),
@@ -27,6 +27,19 @@ LOOKS = [
     ("run", "--until", "2026-12-15", "--dry-run", "--changed-only", "--limit", "1"),
     ("verify", "2026-11"),
     ("audit",),
+    ("mandates",),
+    ("collect", "--dry-run"),
+    ("collections", "--month", "2026-11"),
+    ("collections", "--files"),
+    ("unmatched",),
+    ("owed", "--documents"),
+    ("owed", "--at", "2026-04-30"),
+    ("statement", "SONDAGES-GARONNE", "--from", "2025-10-01"),
+    ("dso",),
+    ("gates", "2026-04-30"),
+    ("chase", "2026-12-15", "--dry-run"),
+    ("invoice", "PT2026-000001"),
+    ("explain", "PT2026-000006"),
 ]
 
 
@@ -123,7 +136,7 @@ def test_the_status_filter_agrees_with_the_status(played):
 
 
 def test_an_invoice_is_read_with_its_lines_and_what_became_of_it(played):
-    page = played("invoice", "AT2025-000006").out
+    page = played("invoice", "AT2025-000007").out
     for told in ("AT-2025-207", "180.00 €", "216.00 €", "AT-RUM-0207", "credited 216.00 €"):
         assert told in page
 

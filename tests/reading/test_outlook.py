@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from billing.application import Billing, issued, outlook, runs, story
+from billing.application import Billing, issued, outlook, runs
 from billing.application.actions import action_of
 from billing.application.lives import life_from_text, play
 from billing.dates import NEVER, Period
+from billing.demo import story
 from billing.month import month_days
 
 SIGNED = story.FOLDER / "contracts"

@@ -1,31 +1,61 @@
 """The month's run as finance sees it: a dry run first, then the same, once."""
 
+import shutil
+import sqlite3
+from contextlib import closing
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from billing.application import Billing, issued, runs, story
+from billing.application import Billing, issued, runs
 from billing.application.actions import Run
 from billing.application.preview import planned
 from billing.cli import batch
+from billing.demo import story
 from billing.month import month_days
+from tests.played import Typed
 
 MONTHS = ["2023-10", "2024-07", "2025-04", "2025-12", "2026-03", "2026-07", "2026-11"]
 
 
-def until(month):
+@pytest.fixture(scope="module")
+def mornings(tmp_path_factory):
+    """The demo's database as each month's run finds it, by month."""
+    typed = Typed(tmp_path_factory.mktemp("mornings") / "demo.db")
+    told, found = typed.story(), {}
+
+    def keep(rank, of):
+        step = told.steps[rank] if rank < of else None
+        if step is not None and isinstance(step.action, Run):
+            found[step.action.month] = typed.database.with_name(f"{step.action.month}.db")
+            with (
+                closing(sqlite3.connect(typed.database)) as source,
+                closing(sqlite3.connect(found[step.action.month])) as copy,
+            ):
+                source.backup(copy)
+
+    app = typed.app()
+    story.play(app, told, 0, keep)
+    app.close()
+    return found
+
+
+@pytest.fixture
+def until(mornings, tmp_path):
     """The demo up to the morning of a month's run."""
-    app, told = Billing({"DATABASE_URL": "sqlite://"}), story.story()
-    stop = next(rank for rank, step in enumerate(told.steps)
-                if step.action == Run(month=month))  # fmt: skip
-    story.play(app, told._replace(steps=told.steps[:stop]), 0)
-    app.clock = lambda: story.at(told.steps[stop].on)
-    return app
+
+    def opened(month):
+        path = shutil.copy(mornings[month], tmp_path / "morning.db")
+        app = Billing({"DATABASE_URL": f"sqlite:///{path}"})
+        app.clock = lambda: story.at(month_days(date.fromisoformat(f"{month}-01"))[0])
+        return app
+
+    return opened
 
 
 @pytest.mark.parametrize("month", MONTHS)
-def test_the_run_bills_what_the_dry_run_said(month):
+def test_the_run_bills_what_the_dry_run_said(until, month):
     app = until(month)
     first, end = month_days(date.fromisoformat(f"{month}-01"))
     position = app.store.log_position()
@@ -46,7 +76,7 @@ def test_the_run_bills_what_the_dry_run_said(month):
 
 
 @pytest.mark.parametrize("month", MONTHS)
-def test_the_changes_of_an_invoice_add_up_to_its_difference(month):
+def test_the_changes_of_an_invoice_add_up_to_its_difference(until, month):
     app = until(month)
     first, end = month_days(date.fromisoformat(f"{month}-01"))
     drafts, _ = runs.preview(app, first, end, month)
@@ -58,22 +88,28 @@ def test_the_changes_of_an_invoice_add_up_to_its_difference(month):
             assert changed == plan.net, plan
 
 
-def told(month, contract):
-    app = until(month)
-    first, end = month_days(date.fromisoformat(f"{month}-01"))
-    drafts, _ = runs.preview(app, first, end, month)
-    return [change for plan in planned(app, drafts, end) if plan.contract == contract
-            for change in plan.changes]  # fmt: skip
+@pytest.fixture
+def told(until):
+    """What a month's run would change of a contract."""
+
+    def changes(month, contract):
+        app = until(month)
+        first, end = month_days(date.fromisoformat(f"{month}-01"))
+        drafts, _ = runs.preview(app, first, end, month)
+        return [change for plan in planned(app, drafts, end) if plan.contract == contract
+                for change in plan.changes]  # fmt: skip
+
+    return changes
 
 
-def test_an_item_added_is_told_with_the_days_caught_up():
+def test_an_item_added_is_told_with_the_days_caught_up(told):
     changes = {change.kind: change for change in told("2023-10", "IM-2023-0042")}
     assert changes["new"].told == "new item POSTE-5 since 2023-09-17"
     assert changes["catch_up"].told.startswith("catch-up of 14 days of POSTE-5")
     assert (changes["new"].net, changes["catch_up"].net) == (Decimal("32.50"), Decimal("15.17"))
 
 
-def test_a_revision_is_told_once_with_its_indices_and_what_it_costs():
+def test_a_revision_is_told_once_with_its_indices_and_what_it_costs(told):
     changes = {change.kind: change for change in told("2024-07", "IM-2023-0042")}
     assert changes["revised"].told == (
         "revised ×1.0378 on 2024-07-01 (SYNTEC_REVISED 301.9 (2023-04) → 313.3 (2024-05))"
@@ -84,11 +120,11 @@ def test_a_revision_is_told_once_with_its_indices_and_what_it_costs():
     assert changes["past"].net == Decimal("-147.82")
 
 
-def test_an_option_closed_is_told_by_the_day_its_fee_ends():
+def test_an_option_closed_is_told_by_the_day_its_fee_ends(told):
     assert any("AGENT closed" in change.told for change in told("2026-02", "AT-2025-207"))
 
 
-def test_a_month_the_same_as_before_has_nothing_to_tell():
+def test_a_month_the_same_as_before_has_nothing_to_tell(told):
     assert told("2023-09", "IM-2023-0042") == []
 
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from billing.clauses.fees import Item
-from billing.contract import change, cover, end, renew
+from billing.contract import change, cover, deposit, end, renew
 from billing.events.contract import (
     ContractRenewed,
     ContractSetAside,
@@ -181,6 +181,51 @@ def test_a_deposit_is_kept_when_the_client_cancels_without_agreement():
     [cancelled] = house.do("AT-1", end.cancel_order, date(2016, 12, 16), False)
     assert (cancelled.deposit_kept, cancelled.deposit_returned) == (D("500.00"), 0)
     assert house.months("2016-12-01", "2017-06-01") == []
+
+
+def deposited(house, gross, on, number):
+    """Money comes and has its invoice, as `billing deposit` records it."""
+    [received] = house.do("AT-1", change.deposit, D(gross), day(on))
+    told = (D(gross), day(on), day(on), number, BOOK, "standard", received.originator_version)
+    return house.do("AT-1", deposit.invoiced, *told)[0]
+
+
+def test_from_the_order_with_its_deposit_to_the_invoice_that_deducts_it():
+    house = rental(accepted_on=None)
+    # Half of the 1080.00 of the quote: 540.00, of which 540 × 20/120 = 90.00 is VAT.
+    asked = deposited(house, "540.00", "2016-12-13", "AC-1")
+    assert (asked.net, asked.tax, asked.vat_rate) == (D("450.00"), D("90.00"), D(20))
+    house.do("AT-1", cover.accept_installation, date(2016, 12, 20))
+    quote, rent = house.run("2017-01-01")
+    # 1200.00 + 0.00 (offered) − 300.00 − 450.00 = 450.00; 180.00 − 90.00 = 90.00
+    assert [(x.code, x.net) for x in quote.lines] == [
+        ("INSTALL", D("1200.00")),
+        ("MULTI", D("0.00")),
+        ("REMISE", D("-300.00")),
+        ("ACOMPTE", D("-450.00")),
+    ]
+    assert quote.lines[-1].label == "Acompte, facture AC-1 du 13/12/2016"
+    assert (quote.net, quote.tax, quote.gross) == (D("450.00"), D("90.00"), D("540.00"))
+    # 540.00 of the deposit and 540.00 here: the 1080.00 of the quote.
+    assert (rent.net, rent.gross) == (D("180.00"), D("216.00"))
+
+
+def test_a_deposit_larger_than_the_quote_pays_the_first_rents():
+    house = rental(accepted_on=None)
+    deposited(house, "1404.00", "2016-12-13", "AC-1")  # 1170.00 + 234.00
+    house.do("AT-1", cover.accept_installation, date(2016, 12, 20))
+    # 900.00, then 180.00 of the first rent and 90.00 of the second
+    assert nets(house.months("2016-12-01", "2017-03-01")) == [0, 0, D("90.00"), D("180.00")]
+
+
+def test_the_first_rent_is_refunded_on_purchase_though_a_deposit_paid_it():
+    house = rental(accepted_on=None)
+    deposited(house, "1296.00", "2016-12-13", "AC-1")
+    house.do("AT-1", cover.accept_installation, date(2016, 12, 20))
+    house.months("2016-12-01", "2017-02-01")
+    house.do("AT-1", end.purchase, date(2017, 2, 10), D(4500), "Call Master", house.history("AT-1"))
+    [note] = [d for d in house.run("2017-03-01") if isinstance(d, CreditNoteIssued)]
+    assert (note.credits, note.net, note.gross) == ("2016-000002", D("180.00"), D("216.00"))
 
 
 def test_and_returned_when_the_house_agrees():

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from billing.application import commands, runs
+from billing.application import bank, chase, commands, deposits, payments, runs
 from billing.application.core import Billing
 from billing.clauses import Terms
 from billing.clauses.fees import Item, ItemKind
@@ -27,6 +27,7 @@ from billing.clauses.termination import Cause
 from billing.contract import change, cover, end, renew
 from billing.contract.sign import Signing
 from billing.contract.state import Contract
+from billing.dunning import read_policy
 from billing.events import Event
 from billing.events.contract import Party
 from billing.events.party import Identity, MandateSigned
@@ -40,6 +41,9 @@ from billing.month import month_days
 from billing.refusal import Refused
 from billing.review import Finding, review
 from indices import IndexUnavailable, Link, Observation, Reading, read
+
+if TYPE_CHECKING:
+    from billing.application.collections import Asked, Collected
 
 PER_MONTHS: dict[str, int] = {"month": 1, "quarter": 3, "half-year": 6, "year": 12, "once": 0}
 
@@ -86,7 +90,9 @@ class Action(
     @property
     def about(self) -> str:
         """What it is about, for people: the contract, the invoice, the mandate, the series."""
-        for name in ("contract", "invoice", "mandate", "series", "month", "path"):
+        for name in (
+            "contract", "invoice", "mandate", "series", "month", "path", "payment", "client"
+        ):  # fmt: skip
             if value := getattr(self, name, ""):
                 return str(value)
         return ""
@@ -225,17 +231,44 @@ class Accept(Action, frozen=True):
 
 
 class Deposit(Action, frozen=True):
-    """Record a deposit that validates the order (acompte), in euros, tax included."""
+    """Record a deposit that validates the order (acompte), in euros, tax included.
+
+    It pays the deposit invoices that asked for it; what is left gets one, paid, at the VAT of that
+    day (`vat`: a treatment of the contract). `reference` names the payment.
+    """
 
     contract: str
     amount: Decimal
     received_on: date | None = None
     reference: str = ""
+    means: deposits.Means = "transfer"
+    vat: str = "standard"
 
     def _events(self, app: Billing) -> Iterable[Event]:
         on = _past(app, self.received_on, "received_on")
-        return app.change(
-            self.contract, lambda c: change.deposit(c, self.amount, on, self.reference)
+        return deposits.record(
+            app, self.contract, self.amount, on, self.reference, self.means, self.vat
+        )
+
+
+class DepositInvoice(Action, frozen=True):
+    """Ask for a deposit by invoice (facture d'acompte), before the money comes.
+
+    `amount` in euros, tax included; or `percent` of what the order sells once, or `of` an amount,
+    tax included. Neither: what was received without an invoice, else the deposit agreed at
+    signature. It is deducted from the invoices that follow, for as much as was paid.
+    """
+
+    contract: str
+    amount: Decimal | None = None
+    percent: Decimal | None = None
+    of: Decimal | None = None
+    vat: str = "standard"
+    due_on: date | None = None
+
+    def _events(self, app: Billing) -> Iterable[Event]:
+        return deposits.invoice(
+            app, self.contract, self.amount, self.percent, self.of, self.vat, self.due_on
         )
 
 
@@ -621,19 +654,30 @@ class TaskDone(Action, frozen=True):
 
 
 class MandateSign(Action, frozen=True):
-    """Record the SEPA mandate a contract is collected under; the client's account by default."""
+    """Record the SEPA mandate a contract is collected under; the client's account by default.
+
+    Without a reference (RUM) it has the contract's. `proof` says where the signed mandate is kept,
+    on paper or electronic; `last_collected_on` when it was last debited under, before.
+    """
 
     contract: str
-    mandate: str
+    mandate: str = ""
     signed_on: date | None = None
     iban: str = ""
     bic: str = ""
     scheme: Literal["CORE", "B2B"] = "CORE"
     recurrent: bool = True
     proof: str = ""
+    medium: Literal["paper", "electronic"] = "paper"
+    last_collected_on: date | None = None
 
     def _events(self, app: Billing) -> Iterable[Event]:
         on = _past(app, self.signed_on, "signed_on")
+        if (last := self.last_collected_on) is not None and not on <= last <= app.today:
+            raise Refused(
+                f"{self.contract}: a last debit on {last}; expected from {on}, when the mandate "
+                f"was signed, to today, {app.today}"
+            )
         contract = app.contract(self.contract)
         creditor, debtor = _party(app, contract.supplier), _party(app, contract.client)
         if not creditor.creditor_identifier:
@@ -663,21 +707,28 @@ class MandateSign(Action, frozen=True):
             recurrent=self.recurrent,
             signed_on=on,
             proof=self.proof,
+            medium=self.medium,
+            last_collected_on=self.last_collected_on,
         )
         return commands.record_mandate(app, self.contract, signed)
 
 
 class MandateAmend(Action, frozen=True):
-    """Change the account of a mandate; the signature stays good (avenant)."""
+    """Change the account of a mandate; the signature stays good (avenant).
+
+    Or tell when it was last debited under elsewhere, which keeps it alive.
+    """
 
     mandate: str
-    iban: str
+    iban: str = ""
     bic: str = ""
     amended_on: date | None = None
+    last_collected_on: date | None = None
 
     def _events(self, app: Billing) -> Iterable[Event]:
         on = _past(app, self.amended_on, "amended_on")
-        return commands.amend_mandate(app, self.mandate, on, self.iban, self.bic)
+        last = self.last_collected_on
+        return commands.amend_mandate(app, self.mandate, on, self.iban, self.bic, last)
 
 
 class MandateRevoke(Action, frozen=True):
@@ -704,6 +755,72 @@ class PartyAmend(Action, frozen=True):
 
     def _events(self, app: Billing) -> Iterable[Event]:
         return commands.amend_party(app, _party_told(app, self.party, must_exist=True))
+
+
+# Direct debits
+
+
+class Collect(Action, frozen=True):
+    """Hand over the debits due up to a day (prélèvements): a file for the bank in `path`.
+
+    Up to two weeks ahead unless said. `profile` is a bank's: a name that ships, or a TOML file.
+    `retries` and `retry_days`: how often, and how many days after, a debit that came back for
+    want of money is presented again.
+    """
+
+    path: str
+    until: date | None = None
+    profile: str = "default"
+    supplier_code: str = ""
+    retries: int = 1
+    retry_days: int = 8
+
+    def _events(self, app: Billing) -> Iterable[Event]:
+        return self.collect(app).events
+
+    def collect(self, app: Billing, dry: bool = False) -> Collected:
+        """The same, with what was planned and why the rest is left out."""
+        from billing.application import collections  # Slow to import: it reads and writes XML.
+
+        asked = self.asked()
+        if dry:
+            return collections.Collected((), collections.planned(app, asked), ())
+        return collections.collect(app, Path(self.path), asked)
+
+    def asked(self) -> Asked:
+        """What is asked, with the bank's profile read."""
+        from billing.application import collections
+        from billing.documents.profile import load_profile
+
+        if self.retries < 0 or self.retry_days < 1:
+            raise Refused(
+                f"presented again {self.retries} times after {self.retry_days} days; expected 0 "
+                "times or more, after 1 day or more"
+            )
+        profile, code = load_profile(self.profile), self.supplier_code
+        return collections.Asked(self.until, profile, code, self.retries, self.retry_days)
+
+
+class Announce(Collect, frozen=True):
+    """Tell clients of debits to come (pré-notification) that no invoice announces any more.
+
+    Those that missed their day, or came back and may be presented again; of one contract only,
+    or for a `year`: its schedule (échéancier).
+    """
+
+    path: str = ""
+    contract: str = ""
+    year: int | None = None
+
+    def _events(self, app: Billing) -> Iterable[Event]:
+        from billing.application import collections
+
+        if self.year is None:
+            return collections.announce(app, self.asked(), self.contract).events
+        if not self.contract:
+            raise Refused(f"a schedule of {self.year} is a contract's: say which")
+        told = collections.schedule(app, self.contract, self.year)
+        return collections.announce_schedule(app, told)
 
 
 # Invoices
@@ -776,6 +893,242 @@ class Release(Action, frozen=True):
         number = _invoice(app, self.invoice, self.contract)
         on = _past(app, self.released_on, "released_on")
         return commands.release(app, number, on, self.supplier_code)
+
+
+# Payments
+
+
+class Pay(Action, frozen=True):
+    """Record money received and what it pays (règlement), in euros, tax included.
+
+    `invoices` are those the payer names, `amounts` how much for each where it says so, `contract`
+    stands for its last invoice; else the numbers found in `remittance`, the one document of
+    exactly that amount, the oldest due. What is left is the client's credit. `reference` names
+    the payment: the cheque's number, the bank's.
+    """
+
+    amount: Decimal
+    client: str = ""
+    contract: str = ""
+    invoices: tuple[str, ...] = ()
+    amounts: dict[str, Decimal] = {}
+    value_on: date | None = None
+    means: payments.Means = "transfer"
+    reference: str = ""
+    remittance: str = ""
+    payer: str = ""
+    payer_iban: str = ""
+    currency: str = "EUR"
+    supplier_code: str = ""
+
+    def told(self, app: Billing) -> Told:
+        if self.currency != "EUR":
+            raise Refused(f"{self.amount} {self.currency}: only payments in euros are recorded")
+        said, supplier = _said(app, self.invoices, self.amounts, self.contract)
+        done = payments.pay(
+            app,
+            self.amount,
+            self.value_on or app.today,
+            self.means,
+            client=self.client,
+            said=said,
+            reference=self.reference,
+            remittance=self.remittance,
+            payer=self.payer,
+            payer_iban=self.payer_iban,
+            supplier=self.supplier_code or supplier,
+        )
+        return Told(done.events, (), done.told)
+
+
+class Allocate(Action, frozen=True):
+    """Use what is left of a payment, or of a client's payments, for what is owed (imputation).
+
+    As told (`invoices`, `amounts`), else by the rules of `pay`. A payment whose payer was not
+    known is the client's from then on.
+    """
+
+    payment: str = ""
+    client: str = ""
+    contract: str = ""
+    invoices: tuple[str, ...] = ()
+    amounts: dict[str, Decimal] = {}
+    supplier_code: str = ""
+
+    def told(self, app: Billing) -> Told:
+        said, supplier = _said(app, self.invoices, self.amounts, self.contract)
+        done = payments.allocate_left(
+            app, self.payment, self.client, said=said, supplier=self.supplier_code or supplier
+        )
+        return Told(done.events, (), done.told)
+
+
+class SetOff(Action, frozen=True):
+    """Let what a client paid or was credited too much pay what it owes (compensation).
+
+    `credit` is the document it is on, `invoice` the one it pays; else all of the client's, to
+    the oldest due.
+    """
+
+    client: str = ""
+    credit: str = ""
+    invoice: str = ""
+    amount: Decimal | None = None
+    supplier_code: str = ""
+
+    def told(self, app: Billing) -> Told:
+        done = payments.compensate(
+            app,
+            self.client,
+            self.credit,
+            invoice=self.invoice,
+            amount=self.amount,
+            supplier=self.supplier_code,
+        )
+        return Told(done.events, (), done.told)
+
+
+class Refund(Action, frozen=True):
+    """Record that what was paid too much went back: of a `payment`, or of an `invoice`."""
+
+    reason: str
+    payment: str = ""
+    invoice: str = ""
+    amount: Decimal | None = None
+    refunded_on: date | None = None
+    supplier_code: str = ""
+
+    def told(self, app: Billing) -> Told:
+        done = payments.refund(
+            app,
+            self.refunded_on or app.today,
+            self.reason,
+            reference=self.payment,
+            invoice=self.invoice,
+            amount=self.amount,
+            supplier=self.supplier_code,
+        )
+        return Told(done.events, (), done.told)
+
+
+class WriteOff(Action, frozen=True):
+    """Record that what is owed on a document, or part of it, will not be paid (irrécouvrable)."""
+
+    reason: str
+    invoice: str = ""
+    contract: str = ""
+    amount: Decimal | None = None
+    written_off_on: date | None = None
+    supplier_code: str = ""
+
+    def told(self, app: Billing) -> Told:
+        number = _invoice(app, self.invoice, self.contract)
+        on = self.written_off_on or app.today
+        done = payments.write_off(app, number, on, self.reason, self.amount, self.supplier_code)
+        return Told(done.events, (), done.told)
+
+
+class RejectPayment(Action, frozen=True):
+    """Record that a cheque or a card payment failed (impayé): what it paid is owed again.
+
+    `code` and `reason` are the bank's; its `fee`, in euros, is billed on where the contract says
+    so.
+    """
+
+    payment: str
+    reason: str = ""
+    code: str = ""
+    fee: Decimal = Decimal(0)
+    rejected_on: date | None = None
+    supplier_code: str = ""
+
+    def told(self, app: Billing) -> Told:
+        done = payments.reject(
+            app,
+            self.payment,
+            self.rejected_on or app.today,
+            self.reason,
+            code=self.code,
+            fee=self.fee,
+            supplier=self.supplier_code,
+        )
+        return Told(done.events, (), done.told)
+
+
+class BankImport(Action, frozen=True):
+    """Apply a file of the bank (`path`, relative to the life file): statement, advice, report."""
+
+    path: str
+    supplier_code: str = ""
+
+    def told(self, app: Billing) -> Told:
+        report = bank.import_file(app, self.path, self.supplier_code)
+        events: list[Any] = list(app.events.get(stream("bank_file", report.digest)))
+        return Told(events if report.already is None else [], (), report.told)
+
+
+class MatchEntry(Action, frozen=True):
+    """Explain a line of the bank that waits: what it pays, who paid, or why to ignore it."""
+
+    entry: str
+    invoices: tuple[str, ...] = ()
+    client: str = ""
+    ignore: str = ""
+    supplier_code: str = ""
+
+    def _events(self, app: Billing) -> Iterable[Event]:
+        return bank.match_entry(
+            app, self.entry, self.invoices, self.client, self.ignore, self.supplier_code
+        )
+
+
+# What is late
+
+
+class Chase(Action, frozen=True):
+    """Bring a day to all that is late: reminders, formal notices, interest and 40 € (relances).
+
+    By the house's policy (`path`, a TOML file), or the one that ships; `contract` alone, if said.
+    """
+
+    chased_on: date | None = None
+    contract: str = ""
+    path: str = ""
+
+    def _events(self, app: Billing) -> Iterable[Event]:
+        policy = read_policy(self.path) if self.path else None
+        on = self.chased_on or app.today
+        return chase.chase(app, on, policy, self.contract, keep=True).events
+
+
+class Dispute(Action, frozen=True):
+    """Record that a document is contested (litige): it is neither reminded of nor charged."""
+
+    reason: str
+    invoice: str = ""
+    contract: str = ""
+    disputed_on: date | None = None
+    supplier_code: str = ""
+
+    def _events(self, app: Billing) -> Iterable[Event]:
+        number = _invoice(app, self.invoice, self.contract)
+        on = _past(app, self.disputed_on, "disputed_on")
+        return chase.dispute(app, number, on, self.reason, self.supplier_code)
+
+
+class SettleDispute(Action, frozen=True):
+    """Record that a dispute is over; what is still owed is late since its due day."""
+
+    how: str
+    invoice: str = ""
+    contract: str = ""
+    settled_on: date | None = None
+    supplier_code: str = ""
+
+    def _events(self, app: Billing) -> Iterable[Event]:
+        number = _invoice(app, self.invoice, self.contract)
+        on = _past(app, self.settled_on, "settled_on")
+        return chase.settle_dispute(app, number, on, self.how, self.supplier_code)
 
 
 # Indices
@@ -947,6 +1300,7 @@ ACTIONS: dict[str, type[Action]] = {
         Assign,
         Accept,
         Deposit,
+        DepositInvoice,
         CancelOrder,
         AddEquipment,
         RemoveEquipment,
@@ -973,10 +1327,23 @@ ACTIONS: dict[str, type[Action]] = {
         MandateAmend,
         MandateRevoke,
         PartyAmend,
+        Collect,
+        Announce,
         CreditNote,
         ReceiveInvoice,
         Withhold,
         Release,
+        Pay,
+        Allocate,
+        SetOff,
+        Refund,
+        WriteOff,
+        RejectPayment,
+        BankImport,
+        MatchEntry,
+        Chase,
+        Dispute,
+        SettleDispute,
         IndexPublish,
         IndexCorrect,
         IndexReplace,
@@ -1255,6 +1622,17 @@ def _invoice(app: Billing, number: str, contract: str) -> str:
     if not last:
         raise Refused(f"{contract}: no invoice was issued yet")
     return last
+
+
+def _said(
+    app: Billing, invoices: Sequence[str], amounts: Mapping[str, Decimal], contract: str
+) -> tuple[dict[str, Decimal | None], str]:
+    """The documents a payer names, with the amounts it says; and the supplier of the contract."""
+    said: dict[str, Decimal | None] = {**dict.fromkeys(invoices), **amounts}
+    if not contract:
+        return said, ""
+    said.setdefault(_invoice(app, "", contract), None)
+    return said, app.contract(contract).supplier
 
 
 def _observation(app: Billing, said: IndexPublish | IndexCorrect) -> Observation:

@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import count
 from typing import NamedTuple
 
 from msgspec.structs import fields, replace
 
 from billing import invoice as invoices
 from billing import mandate as mandates
-from billing.application import runs
+from billing.application import deposits, runs
 from billing.application.core import Billing
 from billing.contract import change, cover, end, sign
+from billing.contract.guards import issuer_of
 from billing.contract.state import Contract, apply
 from billing.events import Event
 from billing.events.contract import (
@@ -29,7 +31,7 @@ from billing.events.contract import (
     Party,
 )
 from billing.events.index import IndexCorrected, IndexPublished, SeriesDeclared, SeriesReplaced
-from billing.events.invoice import CreditNoteIssued, Line
+from billing.events.invoice import CreditNoteIssued, DebitNoteIssued, Line
 from billing.events.party import (
     Identity,
     MandateAmended,
@@ -110,9 +112,13 @@ def _party_events(app: Billing, identity: Identity, where: str, by: str) -> list
 def _mandate_events(app: Billing, signed: MandateSigned, where: str, by: str) -> list[Event]:
     known = app.mandate(signed.reference)
     if known is None:
+        if told := mandates.reference_fault(signed.reference):
+            raise Refused(f"{where}: mandate reference {signed.reference!r}: {told}")
         return list(app.stamp([signed], stream("mandate", signed.reference), 0, by))
     if known.revoked_on is not None:
         raise Refused(f"{where}: mandate {signed.reference} was revoked on {known.revoked_on}")
+    if why := mandates.usable(known, max(signed.signed_on, known.signed_on)):
+        raise Refused(f"{where}: {why}; give this one another reference")
     of = (known.creditor, known.debtor, known.iban)
     if of != (signed.creditor, signed.debtor, signed.iban):
         raise Refused(
@@ -148,8 +154,14 @@ def amend_party(app: Billing, identity: Identity, by: str = "") -> list[Event]:
 
 
 def record_mandate(app: Billing, number: str, signed: MandateSigned, by: str = "") -> list[Event]:
-    """A mandate is signed for a contract, which is collected under it from then on."""
+    """A mandate is signed for a contract, which is collected under it from then on.
+
+    Without a reference it has the contract's, of the first rank that is free.
+    """
     contract = app.contract(number)
+    if not signed.reference:
+        names = (mandates.reference(number, rank) for rank in count(1))
+        signed = replace(signed, reference=next(name for name in names if not app.mandate(name)))
     events = _mandate_events(app, signed, number, by)
     events += app.stamp(
         change.attach_mandate(contract, signed.reference, signed.signed_on),
@@ -162,26 +174,20 @@ def record_mandate(app: Billing, number: str, signed: MandateSigned, by: str = "
 
 
 def amend_mandate(
-    app: Billing, reference: str, on: date, iban: str = "", bic: str = "", by: str = ""
+    app: Billing,
+    reference: str,
+    on: date,
+    iban: str = "",
+    bic: str = "",
+    last_collected_on: date | None = None,
+    by: str = "",
 ) -> list[Event]:
     """The debtor's account changes; its signature stays good."""
     mandate = _mandate(app, reference)
-    if mandate.revoked_on is not None:
-        raise Refused(f"mandate {reference} was revoked on {mandate.revoked_on}; sign another")
-    if on < mandate.signed_on:
-        raise Refused(f"mandate {reference} was signed on {mandate.signed_on}, after {on}")
-    if not iban:
-        raise Refused(f"mandate {reference}: say the new IBAN")
-    events: list[Event] = list(
-        app.stamp(
-            [MandateAmended(amended_on=on, iban=iban, bic=bic)],
-            stream("mandate", reference),
-            mandate.version,
-            by,
-        )
-    )
+    decided = mandates.amend(mandate, on, iban, bic, last_collected_on)
+    events = app.stamp([decided], stream("mandate", reference), mandate.version, by)
     app.save(*events)
-    return events
+    return list(events)
 
 
 def revoke_mandate(app: Billing, reference: str, on: date, by: str = "") -> list[Event]:
@@ -223,7 +229,9 @@ def terminate(
     """Ends a contract before its term, and those that follow it."""
     contract = app.contract(number)
     decisions = end.terminate(contract, on, cause, side, evidence, history_of(app, number))
-    return _with_followers(app, contract, decisions, by)
+    events = _with_followers(app, contract, decisions, by)
+    app.save(*events)
+    return events
 
 
 def cancel_order(
@@ -231,7 +239,11 @@ def cancel_order(
 ) -> list[Event]:
     """The order is given up before it is served; contracts that follow it end too."""
     contract = app.contract(number)
-    return _with_followers(app, contract, end.cancel_order(contract, on, agreed, costs), by)
+    events = _with_followers(app, contract, end.cancel_order(contract, on, agreed, costs), by)
+    if contract.deposits:
+        return deposits.cancelled(app, number, events, by)
+    app.save(*events)
+    return events
 
 
 def purchase(
@@ -239,8 +251,16 @@ def purchase(
 ) -> list[Event]:
     """The client buys what it rents."""
     contract = app.contract(number)
-    decisions = end.purchase(contract, on, price, label, history_of(app, number))
-    return _with_followers(app, contract, decisions, by)
+    history = history_of(app, number)
+    left = {
+        billed.invoice: app.invoice(billed.invoice, issuer_of(contract, billed)).net_left
+        for billed in history
+        if billed.invoice
+    }
+    decisions = end.purchase(contract, on, price, label, history, left)
+    events = _with_followers(app, contract, decisions, by)
+    app.save(*events)
+    return events
 
 
 def _with_followers(
@@ -256,7 +276,6 @@ def _with_followers(
             events += _followers(app, contract, event.effective_on, by)
         elif isinstance(event, OrderCancelled):
             events += _followers(app, contract, contract.starts_on, by)
-    app.save(*events)
     return events
 
 
@@ -313,21 +332,18 @@ def assign(
     )
     if side == "supplier" and contract.mandate:
         mandate = _mandate(app, contract.mandate)
-        if not to.creditor_identifier:
+        known = app.party(to.code)
+        identifier = (known.identity if known else to).creditor_identifier
+        if not identifier:
             raise Refused(
                 f"{number}: {to.code} has no creditor identifier, and the contract is collected "
                 f"under mandate {contract.mandate}"
             )
-        events += app.stamp(
-            [
-                MandateAmended(
-                    amended_on=on, creditor=to.code, creditor_identifier=to.creditor_identifier
-                )
-            ],
-            stream("mandate", contract.mandate),
-            mandate.version,
-            by,
-        )
+        if (mandate.creditor, mandate.creditor_identifier) != (to.code, identifier):
+            amended = MandateAmended(
+                amended_on=on, creditor=to.code, creditor_identifier=identifier
+            )
+            events += app.stamp([amended], stream("mandate", contract.mandate), mandate.version, by)
     app.save(*events)
     return events
 
@@ -353,6 +369,8 @@ def issue_credit_note(
     events = app.invoice_events(number, supplier)
     invoice = invoices.fold(events)
     if invoice is None:
+        if isinstance(events[0], DebitNoteIssued):
+            raise Refused(f"{number} is a debit note: give it up with `billing write-off`")
         raise Refused(f"{number} is a credit note, and a credit note is not credited")
     if not reason:
         raise Refused(f"{number}: say why it is credited")
@@ -362,7 +380,7 @@ def issue_credit_note(
         raise Refused(f"{number}: credited on {day}, before it was issued on {issued.issued_on}")
     if invoice.net_left <= 0:
         raise Refused(f"{number}: it is wholly credited already")
-    chosen = _credited_lines(issued.lines, lines, net, number)
+    chosen = _credited_lines(issued.lines, invoices.supplied(issued), lines, net, number)
     stamp = Stamp(app.clock(), by or app.user)
     with app.store.transaction() as tx:
         tx.lock()
@@ -382,7 +400,8 @@ def issue_credit_note(
         )
         note = _last_cent(note, invoice)
         marks = list(runs.credit_marks(tx, [note], stamp))
-        app.write_in(tx, [note, *marks, *series.taken(stamp)])
+        heard = deposits.credited(app, tx, note, stamp) if issued.kind == "deposit" else []
+        app.write_in(tx, [note, *marks, *series.taken(stamp), *heard])
     return note
 
 
@@ -399,14 +418,24 @@ def _last_cent(note: CreditNoteIssued, invoice: invoices.Invoice) -> CreditNoteI
 
 
 def _credited_lines(
-    lines: Sequence[Line], chosen: Sequence[int], net: Decimal | None, number: str
+    lines: Sequence[Line],
+    given: tuple[Line, ...],
+    chosen: Sequence[int],
+    net: Decimal | None,
+    number: str,
 ) -> tuple[Line, ...]:
+    """The lines to give back: those chosen, else all `given`, the lines but deducted deposits."""
     for rank in chosen:
         if not 1 <= rank <= len(lines):
             raise Refused(f"{number}: line {rank}; it has lines 1 to {len(lines)}")
         if list(chosen).count(rank) > 1:
             raise Refused(f"{number}: line {rank} is named twice")
-    kept = tuple(lines[rank - 1] for rank in chosen) if chosen else tuple(lines)
+        if lines[rank - 1] not in given:
+            raise Refused(
+                f"{number}: line {rank} deducts a deposit; credit what was supplied, the deposit "
+                "is part of its price"
+            )
+    kept = tuple(lines[rank - 1] for rank in chosen) if chosen else given
     if net is None:
         return kept
     total = sum((line.net for line in kept), ZERO)

@@ -9,12 +9,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from billing.application import chase
 from billing.application.actions import recorded_form
 from billing.application.core import Billing
 from billing.application.outlook import Coming, Outlook, Standing, next_dates, standing, waiting
 from billing.application.words import happened_on, told
+from billing.arrears import Gate
 from billing.clauses import Terms
-from billing.contract.state import Aside, Contract, Substitute
+from billing.contract.state import Advance, Aside, Contract, Substitute
 from billing.dates import Period
 from billing.events.contract import ContractEvent, ContractSigned
 from billing.events.party import Identity
@@ -81,6 +83,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     ends_on: date | None
     renewals: int
     billed_until: date
+    deposits: tuple[Advance, ...] = ()
+    gate: Gate | None = None
     items: tuple[ItemSeen, ...]
     clauses: tuple[ClauseSeen, ...]
     substitutes: tuple[Substitute, ...]
@@ -123,6 +127,8 @@ def seen(app: Billing, number: str, version: int | None = None, words: bool = Fa
         ends_on=contract.ends_on,
         renewals=contract.renewals,
         billed_until=contract.billed_until,
+        deposits=contract.deposits,
+        gate=_gate(app, contract, today) if now else None,
         items=tuple(_items(contract, today)),
         clauses=tuple(_clauses(contract.terms_on(today), form if words else None, variant)),
         substitutes=contract.substitutes,
@@ -131,6 +137,13 @@ def seen(app: Billing, number: str, version: int | None = None, words: bool = Fa
         coming=tuple(next_dates(app, contract)) if now else (),
         timeline=tuple(_happened(event) for event in history),
     )
+
+
+def _gate(app: Billing, contract: Contract, today: date) -> Gate | None:
+    """Whether its service is open, for a contract that is served only while paid."""
+    if not contract.terms_on(today).payment.service_while_paid:
+        return None
+    return chase.gate(app, contract, today)
 
 
 def _form(app: Billing, contract: Contract) -> Form | None:

@@ -20,10 +20,12 @@ from eventsourcing.application import AggregateNotFoundError, Application, Proce
 from eventsourcing.persistence import Mapper, Notification, Recording
 
 from billing import publication
+from billing.application import receivables
 from billing.application.states import (
     FOLDED,
     KINDS,
     Folded,
+    Kind,
     contract_row,
     fewer_collections,
     folds,
@@ -124,26 +126,27 @@ class Billing(Application[UUID]):
 
     def write_in(self, tx: Tx, events: Sequence[Event]) -> range:
         """The same within a transaction that already is the only writer."""
-        states: dict[UUID, tuple[Any, Any, int]] = {}
+        kinds: dict[UUID, Kind] = {}
         for event in events:
-            kind = kind_of_event(event)
-            if kind is None:
-                continue
+            if event.originator_id not in kinds and (kind := kind_of_event(event)):
+                kinds[event.originator_id] = kind
+        states: dict[UUID, Any] = {}
+        expected = dict.fromkeys(kinds, 0)
+        for kind in dict.fromkeys(kinds.values()):
+            ids = [id for id, one in kinds.items() if one is kind]
+            for row in tx.states(kind.name, ids=ids):
+                states[row.id], expected[row.id] = kind.decode(row.body), row.version
+        for event in events:
             id = event.originator_id
-            if id not in states:
-                rows = tx.states(kind.name, ids=[id])
-                before = kind.decode(rows[0].body) if rows else None
-                states[id] = (kind, before, rows[0].version if rows else 0)
-            kind, state, expected = states[id]
-            states[id] = (kind, kind.apply(state, event), expected)
+            if id in kinds:
+                states[id] = kinds[id].apply(states.get(id), event)
         positions = tx.append([to_stored(event) for event in events])
         self.put_terms(
             tx,
             {e.terms_id: e.terms for e in events if isinstance(e, ContractSigned | TermsAmended)},
         )
         tx.put_states(
-            [row_of(kind, id, state) for id, (kind, state, _) in states.items()],
-            [expected for _, _, expected in states.values()],
+            [row_of(kind, id, states[id]) for id, kind in kinds.items()], list(expected.values())
         )
         return positions
 
@@ -241,6 +244,12 @@ class Billing(Application[UUID]):
         row = self.store.state("party", code)
         return None if row is None else KINDS["party"].decode(row.body)
 
+    def must_know(self, *codes: str | None) -> None:
+        """Refuses the code of a party that is none: a typing error is no empty answer."""
+        for code in codes:
+            if code and self.party(code) is None:
+                raise Refused(f"no party {code}; `billing party show` lists those there are")
+
     def mandate(self, reference: str) -> Mandate | None:
         """The mandate of that reference."""
         row = self.store.state("mandate", reference)
@@ -264,7 +273,7 @@ class Billing(Application[UUID]):
         """An invoice as it is now."""
         invoice = fold_invoice(self.invoice_events(number, supplier))
         if invoice is None:
-            raise Refused(f"{number} is a credit note")
+            raise Refused(f"{number} is no invoice: it is a credit note or a debit note")
         return invoice
 
     def suppliers(self) -> list[str]:
@@ -330,10 +339,14 @@ class Billing(Application[UUID]):
     # Rebuilding
 
     def rebuild_states(self) -> int:
-        """Folds every stream again and replaces every current state; how many there are."""
+        """Folds every stream again and replaces every current state; how many there are.
+
+        The receivables book too, where there is one: else whoever first asks for it makes it.
+        """
         count = 0
         with fewer_collections(), shorter_turns(), self.store.transaction() as tx:
             tx.lock()
+            followed = tx.tracked(receivables.NAME) is not None
             tx.delete_all_states()
             self._terms_known.clear()
             self._book = None
@@ -349,6 +362,9 @@ class Billing(Application[UUID]):
                     count += len(rows)
                 if written is not None:
                     written.result()
+            if followed:
+                receivables.catch_up(tx)
+                count += sum(map(tx.count_states, receivables.KINDS))
         return count
 
     def drifted_states(self) -> list[str]:
@@ -378,7 +394,7 @@ class Billing(Application[UUID]):
                     for row in self.store.states(name)
                     if not self.store.read_stream(row.id, limit=1)
                 ]
-        return sorted(wrong)
+        return sorted([*wrong, *receivables.drifted(self.store)])
 
     def _folded(self, whole: bool = False) -> Iterator[list[Folded]]:
         """The fold of every stream, some at a time: memory stays flat."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
-from billing.application import explain_lines
+from billing.application import explain_arrears, explain_lines, words
 from billing.application.core import Billing
 from billing.application.explain_prices import substitutions
 from billing.application.explanation import (
@@ -19,14 +20,14 @@ from billing.application.explanation import (
     mismatches,
     moment,
     node,
-    read,
     recorded,
     render,
 )
-from billing.clauses.interest import LateInterest, Stretch, rate_between, recovery_fee
+from billing.clauses.interest import rate_between, recovery_fee
 from billing.clauses.payment import Payment, collected_on, due_on, retention
 from billing.clauses.vat import tax_on
 from billing.dates import DAY, is_target_day
+from billing.events.contract import DepositInvoiced
 from billing.events.invoice import (
     CreditNoteIssued,
     InvoiceCredited,
@@ -47,13 +48,18 @@ from indices import IndexUnavailable
 
 
 def explain(app: Billing, number: str, supplier: str = "", line: int | None = None) -> Explanation:
-    """How each amount of an invoice or credit note came to be, or of one line of it, from 1."""
+    """How each amount of a document came to be, or of one line of it, from 1."""
+    events = app.invoice_events(number, supplier)
+    if explain_arrears.is_one(app, events[0]):
+        return explain_arrears.explain(app, events, line, _number(app, events[0]))
     case = Case(app, number, supplier)
     if line is not None:
         return explain_lines.line(case, line, case.line_of(line))
     document = case.document
     invoice = isinstance(document, InvoiceIssued)
     kind = "Invoice" if invoice else "Credit note"
+    if isinstance(document, InvoiceIssued) and document.kind == "deposit":
+        kind = "Deposit invoice"
     lines = [explain_lines.line(case, place, one) for place, one in enumerate(document.lines, 1)]
     return node(
         "document",
@@ -68,7 +74,7 @@ def explain(app: Billing, number: str, supplier: str = "", line: int | None = No
             *_due(case),
             *_late(case),
             _asked_for(case),
-            _number(case),
+            _number(app, document),
             *_run(case),
             *_since(case),
         ],
@@ -133,7 +139,7 @@ def _vat(document: InvoiceIssued | CreditNoteIssued) -> Iterator[Explanation]:
             f"VAT {rate} %, category {category}{reason}: {total.tax} €",
             f"{total.base} € × {rate} / 100 = {total.base * rate / 100} €, rounded HALF_UP to the "
             "cent, once on the sum of the lines of that rate"
-            + (f"; {total.rounding} € ends the tax of the invoice" if total.rounding else ""),
+            + (f"; {total.rounding} € {_rounding(document)}" if total.rounding else ""),
             [
                 node(
                     "total",
@@ -152,6 +158,14 @@ def _vat(document: InvoiceIssued | CreditNoteIssued) -> Iterator[Explanation]:
             "its lines are in no total",
             check=("nothing", sum((one.net for one in groups[rate, category]), ZERO)),
         )
+
+
+def _rounding(document: InvoiceIssued | CreditNoteIssued) -> str:
+    if isinstance(document, CreditNoteIssued):
+        return "ends the tax of the invoice"
+    if document.kind == "deposit":
+        return "brings it to the tax that the gross holds"
+    return "brings it to the tax of the whole, less that of the deposits deducted"
 
 
 def _credited(case: Case) -> Iterator[Explanation]:
@@ -190,6 +204,10 @@ def _due(case: Case) -> Iterator[Explanation]:
     if not isinstance(invoice, InvoiceIssued):
         return
     clause = case.terms.payment
+    if invoice.kind == "deposit":
+        how = "a deposit: due when it is invoiced if it was received, else as asked"
+        yield node("due", f"Due on {invoice.due_on}", how, case.clause("payment"))
+        return
     due = due_on(clause, invoice.issued_on)
     steps = [*case.clause("payment")]
     if invoice.means == "direct_debit":
@@ -315,37 +333,9 @@ def _late(case: Case) -> Iterator[Explanation]:
     yield node(
         "late",
         f"Late payment, {rate.rate} % a year",
-        f"as of the due day {invoice.due_on}; {_chosen(clause, rate)}",
-        [*_rates(clause, rate), *steps],
+        f"as of the due day {invoice.due_on}; {explain_arrears.chosen(clause, rate)}",
+        [*explain_arrears.rates(clause, rate), *steps],
     )
-
-
-def _chosen(clause: LateInterest, rate: Stretch) -> str:
-    if rate.agreed is None:
-        return "the statutory rate" if rate.statutory is not None else "the legal rate"
-    if rate.rate == rate.agreed:
-        return rate.warning or "the agreed rate, not under the floor"
-    if clause.below_floor == "raise":
-        return "the agreed rate is under the floor, and raised to it"
-    return "the agreed rate is under the floor, so the statutory one"
-
-
-def _rates(clause: LateInterest, rate: Stretch) -> Iterator[Explanation]:
-    if rate.agreed is not None:
-        yield node(
-            "rate",
-            f"Agreed {rate.agreed} %",
-            f"{clause.times} × {rate.readings[0].value} + {clause.points} points",
-        )
-    if rate.floor is not None:
-        legal = rate.readings[1]
-        yield node("rate", f"Floor {rate.floor} %", f"3 × legal interest rate {legal.value}")
-    if rate.statutory is not None:
-        base = rate.readings[-1].value
-        told = f"ECB refinancing rate {base} + {rate.statutory - base} points (C. com. L441-10)"
-        yield node("rate", f"Statutory {rate.statutory} %", told)
-    for reading in rate.readings:
-        yield node("reading", f"{reading.series} {reading.period}", read(reading))
 
 
 # Where it comes from
@@ -354,6 +344,11 @@ def _rates(clause: LateInterest, rate: Stretch) -> Iterator[Explanation]:
 def _asked_for(case: Case) -> Explanation:
     """The contract's event that asked for the document."""
     document, event = case.document, case.billed
+    deposit = case.event(document.contract_version)
+    if isinstance(deposit, DepositInvoiced):
+        same = (document.number, deposit.invoice)
+        step = node("event", "It names the document", "", check=same)
+        return node("event", "A deposit", recorded(deposit), [step])
     if event is None or case.by_hand:
         reason = getattr(document, "reason", "")
         return node(
@@ -373,9 +368,8 @@ def _asked_for(case: Case) -> Explanation:
     )
 
 
-def _number(case: Case) -> Explanation:
+def _number(app: Billing, document: Any) -> Explanation:
     """The number, its sequence, and the block it was taken in."""
-    document = case.document
     head, _, digits = document.number.rpartition("-")
     sequence = name(document.supplier, document.issued_on.year)
     if not digits.isdigit():
@@ -388,7 +382,7 @@ def _number(case: Case) -> Explanation:
     rank = int(digits)
     blocks = [
         event
-        for event in case.app.events.get(stream("numbers", sequence))
+        for event in app.events.get(stream("numbers", sequence))
         if isinstance(event, InvoiceNumbersTaken) and event.first <= rank <= event.last
     ]
     year = f"{document.issued_on.year}"
@@ -404,7 +398,7 @@ def _number(case: Case) -> Explanation:
         )
     if rank > 1:
         previous = printed(prefix, document.issued_on.year, rank - 1)
-        before = next(iter(case.app.events.get(invoice_id(document.supplier, previous))), None)
+        before = next(iter(app.events.get(invoice_id(document.supplier, previous))), None)
         on = getattr(before, "issued_on", None)
         steps.append(
             node(
@@ -489,6 +483,8 @@ def _since(case: Case) -> Iterator[Explanation]:
                     f"{event.amount} €; {recorded(event)}",
                 )
             )
+        elif isinstance(event, explain_arrears.SINCE):
+            steps.append(node("since", words.told(event), recorded(event)))
     if steps:
         yield node("since", "Since its issue", "", steps)
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from itertools import takewhile
 from math import lcm
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from billing.application import explain_deposits
 from billing.application.explain_prices import price
 from billing.application.explanation import Case, Explanation, days, node, number, read, recorded
 from billing.clauses.fees import gross_fee
@@ -40,6 +42,8 @@ from billing.events.contract import (
     UsageMeasured,
 )
 from billing.events.invoice import CreditNoteIssued, Line
+from billing.identity import invoice_id
+from billing.invoice import fold as fold_invoice
 from billing.money import ZERO, Exact, instalment, rounded, share_of, to_cents
 from indices import IndexUnavailable
 
@@ -67,6 +71,9 @@ def line(case: Case, place: int, one: Line) -> Explanation:
             *case.clause("schedule"),
             *_prorated(case, one),
         ]
+    elif one.because and one.kind in explain_deposits.KINDS:
+        told = explain_deposits.line(case, one)
+        worked_out, children = Sum(told.formula, told.net), told.children
     elif one.because:
         worked_out, children = _charged(case, one)
     else:
@@ -382,6 +389,8 @@ def _given_back(case: Case, event: ContractTerminated | RentalPurchased, charge:
     net = dict(billed.nets).get(charge.vat)
     if net is None:
         return Sum(f"{charge.credits} bills nothing with the VAT treatment {charge.vat}", None)
+    if isinstance(event, RentalPurchased) and abs(charge.net) < net:
+        return _rest_of_rent(case, event, charge, billed.period, net)
     if isinstance(event, RentalPurchased):
         return Sum(
             f"the whole rent of {billed.period}, {net} €, billed by {charge.credits}: −{net} €",
@@ -393,6 +402,22 @@ def _given_back(case: Case, event: ContractTerminated | RentalPurchased, charge:
         f"{net} € billed by {charge.credits} × {unused}/{whole} days not used "
         f"({charge.period}) = {_cents(Fraction(net) * unused / whole, -back)}, given back",
         back,
+    )
+
+
+def _rest_of_rent(
+    case: Case, event: RentalPurchased, charge: Charge, period: Period, rent: Decimal
+) -> Sum:
+    """A rent refunded for what was not credited of its invoice when it was bought."""
+    events: list[Any] = list(case.app.events.get(invoice_id(charge.issuer, charge.credits)))
+    ours = case.document.number
+    earlier = takewhile(lambda e: getattr(e, "credit_note", "") != ours, events)
+    found = fold_invoice(e for e in earlier if e.recorded_at <= event.recorded_at)
+    left = min(rent, found.net_left) if found else ZERO
+    return Sum(
+        f"the rent of {period}, {rent} €, billed by {charge.credits}, of which {left} € was left "
+        f"to credit on {event.purchased_on}: −{left} €",
+        -left,
     )
 
 
@@ -461,6 +486,8 @@ def _regularisation(case: Case, event: PriceRevised, charge: Charge) -> Sum:
 
 def _vat(case: Case, one: Line) -> Explanation:
     """The rate of the line: of the series on the day of the supply, or the treatment agreed."""
+    if one.because and one.kind in explain_deposits.KINDS:
+        return explain_deposits.vat(case, one)
     code, supplied_on = supply(case, one)
     title = f"VAT {one.vat_rate} %"
     if code != "standard":

@@ -14,14 +14,23 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from billing.application.core import Billing
+from billing.application.receivables import book
 from billing.dates import Period
 from billing.events import Event
-from billing.events.contract import ContractAssigned, ContractSigned, InstalmentBilled
+from billing.events.contract import (
+    ContractAssigned,
+    ContractSigned,
+    DepositInvoiced,
+    InstalmentBilled,
+)
 from billing.events.invoice import (
     CreditNoteIssued,
+    DebitNoteIssued,
     InvoiceCredited,
     InvoiceIssued,
     InvoiceReceived,
+    LateInterestCharged,
+    RecoveryFeeCharged,
     RetentionReleased,
     RetentionWithheld,
 )
@@ -32,17 +41,21 @@ from billing.record import from_stored
 TOPICS = tuple(
     kind.TOPIC
     for kind in (
-        InvoiceIssued, CreditNoteIssued, InvoiceCredited, InvoiceReceived, RetentionWithheld,
-        RetentionReleased,
+        InvoiceIssued, CreditNoteIssued, DebitNoteIssued, InvoiceCredited, InvoiceReceived,
+        RetentionWithheld, RetentionReleased,
     )
 )  # fmt: skip
 
 
+_KINDS = {"invoice": "invoice", "deposit": "deposit invoice"}
+
+
 class Document(Struct, frozen=True):
-    """An invoice or a credit note as it stands; a credit note's amounts are negative.
+    """A document as it stands; a credit note's amounts are negative, a debit note has no tax.
 
     `open_gross` is what the client has to pay in the end: gross, less what was credited.
-    `withheld` is a guarantee retention not released yet.
+    `withheld` is a guarantee retention not released yet. `owed` is what is left to pay when money
+    was asked after (`with_owed`); a credit note owes nothing.
     """
 
     number: str
@@ -63,6 +76,7 @@ class Document(Struct, frozen=True):
     credits: str = ""
     credited: Decimal = ZERO
     withheld: Decimal = ZERO
+    owed: Decimal | None = None
 
     @property
     def open_gross(self) -> Decimal:
@@ -103,6 +117,14 @@ def documents(
         and (not client or one.client == client)
         and (month is None or one.issued_on in month)
     ]
+
+
+def with_owed(app: Billing, found: Iterable[Document]) -> list[Document]:
+    """The documents with what is owed on each, from the receivables book."""
+    found = list(found)
+    ids = {invoice_id(one.supplier, one.number): one for one in found}
+    owed = {id: r.owed for id, r in book(app).many(ids).items() if r.kind != "credit_note"}
+    return [replace(one, owed=owed.get(id)) for id, one in ids.items()]
 
 
 def debits(app: Billing, days: Period) -> list[Debit]:
@@ -162,22 +184,31 @@ def _of_contract(app: Billing, number: str) -> Iterator[Event]:
                 for bears in (event.invoice, *event.credit_notes)
                 if bears
             ]
+        elif isinstance(event, DepositInvoiced):
+            ids.append(invoice_id(event.issuer, event.invoice))
     streams = _streams(app, ids)
     notes = [
-        invoice_id(event.supplier, told.credit_note)
+        invoice_id(event.supplier, note)
         for event, *later in streams.values()
         if isinstance(event, InvoiceIssued)
         for told in later
-        if isinstance(told, InvoiceCredited)
+        if (note := _note_of(told))
     ]
     streams |= _streams(app, [id for id in notes if id not in streams])
     for events in sorted(streams.values(), key=_rank):
         yield from events
 
 
+def _note_of(told: Event) -> str:
+    """The credit note or the debit note that this is about; a debit note's own are among them."""
+    if isinstance(told, LateInterestCharged | RecoveryFeeCharged):
+        return told.debit_note
+    return told.credit_note if isinstance(told, InvoiceCredited) else ""
+
+
 def _rank(events: list[Event]) -> tuple[date, str]:
     first = events[0]
-    assert isinstance(first, InvoiceIssued | CreditNoteIssued)
+    assert isinstance(first, InvoiceIssued | CreditNoteIssued | DebitNoteIssued)
     return first.issued_on, first.number
 
 
@@ -195,9 +226,15 @@ def _folded(events: Iterable[Event]) -> dict[UUID, Document]:
         id = event.originator_id
         if isinstance(event, InvoiceIssued):
             found[id] = Document(
-                event.number, "invoice", event.supplier, event.client, event.contract,
+                event.number, _KINDS[event.kind], event.supplier, event.client, event.contract,
                 event.issued_on, event.due_on, event.period, event.net, event.tax, event.gross,
                 event.means, event.collected_on, event.mandate, event.run,
+            )  # fmt: skip
+        elif isinstance(event, DebitNoteIssued):
+            found[id] = Document(
+                event.number, "debit note", event.supplier, event.client, event.contract,
+                event.issued_on, event.due_on, None, event.gross, ZERO, event.gross, event.means,
+                run=event.run,
             )  # fmt: skip
         elif isinstance(event, CreditNoteIssued):
             found[id] = Document(

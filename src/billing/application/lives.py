@@ -26,6 +26,8 @@ from msgspec.structs import replace
 
 from billing.application.actions import (
     Action,
+    BankImport,
+    Chase,
     IndexImport,
     Sign,
     Told,
@@ -128,7 +130,7 @@ def _located(action: Action, life: Path, folders: Iterable[Path | str]) -> Actio
             house.setdefault((life.parent / folder).resolve(), normpath(life.parent / folder))
         path = normpath(life.parent / action.path) if action.path else ""
         return replace(action, path=path, folders=tuple(house.values()))
-    if isinstance(action, IndexImport):
+    if isinstance(action, IndexImport | BankImport) or (isinstance(action, Chase) and action.path):
         return replace(action, path=normpath(life.parent / action.path))
     return action
 

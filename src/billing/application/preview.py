@@ -225,6 +225,8 @@ _KINDS = {
     "exchange": "unreturned",
     "bank_fee": "bank fee",
     "cancellation": "cancellation",
+    "deposit": "deposit deducted",
+    "deposit_rate": "rate of the deposit",
 }
 
 

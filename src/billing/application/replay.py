@@ -767,7 +767,12 @@ class _Issue(Struct):
 
 
 _issue = msgspec.json.Decoder(_Issue).decode
-_SEQUENCES = ("invoice.issued", "invoice.credit_note_issued", "numbers.taken")
+_SEQUENCES = (
+    "invoice.issued",
+    "invoice.credit_note_issued",
+    "invoice.debit_note_issued",
+    "numbers.taken",
+)
 
 
 def audit_numbers(app: Billing) -> list[str]:

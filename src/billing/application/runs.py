@@ -25,8 +25,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
+from msgspec.structs import replace
 
 from billing import __version__, invoice, numbering
+from billing.application import mandates
 from billing.application.core import Billing
 from billing.application.states import KINDS, contract_row, fewer_collections, row_of, shorter_turns
 from billing.contract.state import Contract
@@ -123,6 +125,7 @@ class _Pass:
         self.shared = False  # Others worked on it too: the totals are read from the log.
         self.opened = False
         self.dry = False
+        self.lapsed: frozenset[str] = frozenset()  # In a dry run, mandates that a run would lapse.
         self.page: list[tuple[_Key, StateRow]] = []  # As read, the first due at the end.
         self.heap: list[tuple[_Key, StateRow]] = []  # Due again.
         self.bound: _Key | None = None  # The last key read from the store.
@@ -156,7 +159,8 @@ class _Pass:
     def read(self, row: StateRow) -> Contract | None:
         """The contract of a row; one that cannot be read is set aside."""
         try:
-            return self.app.contract_of(row)
+            contract = self.app.contract_of(row)
+            return replace(contract, mandate="") if contract.mandate in self.lapsed else contract
         except Exception as error:  # A state that cannot be read must not stop the others.
             self.asides[row.name] = ContractSetAside(
                 due_on=_key(row)[0],
@@ -235,6 +239,7 @@ def preview(
     stamp = Stamp(app.clock(), recorded_by(name), name)
     current = _Pass(app, name, earliest, until, position, stamp, app.book())
     current.dry = True
+    current.lapsed = frozenset(one.reference for one in mandates.lapsed(app, app.today))
     series = Series(_numbers_in(app.store), _prefixes(app))
 
     def drafts() -> Iterator[Draft]:
@@ -285,6 +290,7 @@ def _open(app: Billing, earliest: date, until: date, name: str) -> tuple[_Pass, 
                 "first"
             )
         return _resumed(app, found), True
+    mandates.lapse(app)
     position = app.store.log_position()
     stamp = Stamp(app.clock(), recorded_by(name), name)
     return _Pass(app, name, earliest, until, position, stamp, app.book()), False
@@ -586,7 +592,12 @@ def credit_marks(
             )
         versions[id] = (version + 1, left - note.net)
         yield stamped(
-            InvoiceCredited(credit_note=note.number, gross=note.gross, net=note.net),
+            InvoiceCredited(
+                credit_note=note.number,
+                gross=note.gross,
+                net=note.net,
+                credited_on=note.issued_on,
+            ),
             id,
             version + 1,
             stamp.at,

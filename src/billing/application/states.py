@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,7 +14,7 @@ from uuid import UUID
 import msgspec
 from eventsourcing.persistence import StoredEvent
 
-from billing import mandate, numbering, party, publication, run
+from billing import bank_entry, bank_file, collection, mandate, numbering, party, publication, run
 from billing.contract import state as contract
 from billing.contract.state import Contract
 from billing.events import TOPICS, Event
@@ -32,9 +33,23 @@ class Kind(NamedTuple):
     decode: Callable[[bytes], Any]
     named: Callable[[Any], str]
 
+    @classmethod
+    def of(
+        cls, name: str, apply: Callable[[Any, Any], Any], state: type, named: Callable[[Any], str]
+    ) -> Kind:
+        """The kind of aggregate that leaves states of that type."""
+        return cls(name, apply, msgspec.msgpack.Decoder(state).decode, named)
+
+    def row(
+        self, id: UUID, state: Any, next_due: date | None = None, parent: UUID | None = None
+    ) -> StateRow:
+        """The state as a row, due that day, found under that parent."""
+        body = _encode(state)
+        return StateRow(id, self.name, self.named(state), state.version, body, next_due, 0, parent)
+
 
 KINDS = {
-    prefix: Kind(prefix, apply, msgspec.msgpack.Decoder(state).decode, named)
+    prefix: Kind.of(prefix, apply, state, named)
     for prefix, apply, state, named in (
         ("contract", contract.apply, Contract, lambda s: s.number),
         (
@@ -46,6 +61,14 @@ KINDS = {
         ("index", publication.apply, publication.Published, lambda s: s.name),
         ("party", party.apply, party.Party, lambda s: s.identity.code),
         ("mandate", mandate.apply, mandate.Mandate, lambda s: s.reference),
+        (
+            "collection_file",
+            collection.apply,
+            collection.File,
+            lambda s: f"{s.supplier}/{s.message}",
+        ),
+        ("bank_file", bank_file.apply, bank_file.Imported, lambda s: s.digest),
+        ("bank_entry", bank_entry.apply, bank_entry.Waiting, lambda s: f"{s.supplier}/{s.entry}"),
         ("run", run.apply, run.Run, lambda s: s.name),
     )
 }
@@ -69,10 +92,14 @@ def kind_of_event(event: Event) -> Kind | None:
 
 
 def row_of(kind: Kind, id: UUID, state: Any) -> StateRow:
-    """The state as a row: contracts also say when they are due and whom they follow."""
+    """The state as a row; some also say when they are due, contracts whom they follow."""
     if type(state) is Contract:
         return contract_row(id, state)
-    return StateRow(id, kind.name, kind.named(state), state.version, _encode(state))
+    if type(state) is mandate.Mandate:
+        return kind.row(id, state, state.next_due)  # The day someone has to see that it lapsed.
+    if type(state) is bank_entry.Waiting:
+        return kind.row(id, state, state.next_due)
+    return kind.row(id, state)
 
 
 def contract_row(id: UUID, state: Contract) -> StateRow:

@@ -8,11 +8,14 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from billing.bank.reasons import sentence
 from billing.clauses.fees import Item
 from billing.dates import Period
 from billing.events import Event
 from billing.events import contract as ev
 from billing.events import invoice as iv
+from billing.events import party as pt
+from billing.events import payment as py
 from billing.money import ZERO, rounded
 from indices import Comparison
 
@@ -27,6 +30,8 @@ def told(event: Event) -> str:
 
 def happened_on(event: Event) -> date:
     """The day it is about: when it takes effect, not when it was recorded."""
+    if isinstance(event, iv.InvoiceIssued):
+        return event.issued_on
     for name in _DAYS:
         day = getattr(event, name, None)
         if isinstance(day, Period):
@@ -40,7 +45,9 @@ _DAYS = (
     "effective_on", "since", "signed_on", "accepted_on", "checked_on", "shipped_on", "returned_on",
     "done_on", "purchased_on", "decided_on", "offered_on", "sent_on", "cured_on", "suspended_on",
     "resumed_on", "cancelled_on", "removed_on", "received_on", "billed_on", "due_on", "issued_on",
-    "notified_on", "released_on", "term", "period",
+    "notified_on", "released_on", "value_on", "rejected_on", "refunded_on", "written_off_on",
+    "disputed_on", "settled_on",
+    "term", "period",
 )  # fmt: skip
 
 
@@ -141,6 +148,8 @@ def _assessed(e: ev.IndemnityAssessed) -> str:
 def _billed(e: ev.InstalmentBilled) -> str:
     period = f" for {e.period}" if e.period else ""
     told = f"invoice {e.invoice}{period}: {e.net} € net" if e.invoice else f"nothing to pay{period}"
+    if e.deducted:
+        told += f", less deposits of {sum((d.net for d in e.deducted), ZERO)} € net"
     return told + "".join(f", credit note {number}" for number in e.credit_notes)
 
 
@@ -176,6 +185,28 @@ def _checked(e: ev.EquipmentChecked) -> str:
     return f"{e.code} checked before its cover: it {state}{_charges(e)}"
 
 
+def _allocated(e: iv.PaymentAllocated) -> str:
+    if e.credit:
+        if e.amount < 0:
+            return f"{-e.amount} € of its credit set off against {e.credit}"
+        return f"{e.amount} € paid by the credit of {e.credit}"
+    source = f"payment {e.payment}" if e.payment else f"collection {e.collection}"
+    return f"{e.amount} € paid by {e.means.replace('_', ' ')}, {source}"
+
+
+def _reversed(e: iv.PaymentReversed) -> str:
+    why = "".join(f", {part}" for part in (e.code, e.reason) if part)
+    if not e.payment and not e.collection:
+        return f"{e.amount} € refunded to the client{why}"
+    source = f"payment {e.payment}" if e.payment else f"collection {e.collection}"
+    return f"{e.amount} € owed again: {source} taken back{why}"
+
+
+def _rejected(e: py.PaymentRejected) -> str:
+    why = "".join(f", {part}" for part in (e.code, e.reason) if part)
+    return f"the payment was rejected{why}{f', {e.fee} € of bank fees' if e.fee else ''}"
+
+
 _WORDS: dict[type[Event], Callable[[Any], str]] = {
     ev.ContractSigned: _signed,
     ev.TermsAmended: lambda e: (
@@ -186,7 +217,18 @@ _WORDS: dict[type[Event], Callable[[Any], str]] = {
         f"collected under mandate {e.mandate}" if e.mandate else "no mandate any more"
     ),
     ev.InstallationAccepted: _accepted,
-    ev.DepositReceived: lambda e: f"deposit of {e.amount} € received",
+    ev.DepositReceived: lambda e: (
+        f"deposit of {e.amount} € received{f' for invoice {e.invoice}' if e.invoice else ''}"
+    ),
+    ev.DepositInvoiced: lambda e: (
+        f"deposit invoice {e.invoice}: {e.net} € net, {e.tax} € of VAT at {e.vat_rate} %"
+    ),
+    ev.DepositReversed: lambda e: (
+        f"deposit of {e.amount} € taken back, invoice {e.invoice}{f': {e.reason}' * bool(e.reason)}"
+    ),
+    ev.DepositCredited: lambda e: (
+        f"deposit invoice {e.invoice} credited {e.net} € net by {e.credit_note}"
+    ),
     ev.OrderCancelled: lambda e: (
         f"order cancelled, {e.deposit_kept} € of the deposit kept{_charges(e)}"
     ),
@@ -221,12 +263,60 @@ _WORDS: dict[type[Event], Callable[[Any], str]] = {
     ev.TaskDone: lambda e: f"{e.code} done, proof: {e.proof}",
     ev.InstalmentBilled: _billed,
     ev.ContractSetAside: _aside,
-    iv.InvoiceIssued: lambda e: f"issued, {e.gross} € due on {e.due_on}",
+    iv.InvoiceIssued: lambda e: (
+        f"{f'deposit invoice {e.number} ' * (e.kind == 'deposit')}issued, {e.gross} € due on "
+        f"{e.due_on}"
+    ),
+    iv.InvoiceNumbersTaken: lambda e: (
+        f"{e.supplier}: {'numbers' if e.first < e.last else 'number'} "
+        f"{f'{e.first} to ' * (e.first < e.last)}{e.last} of {e.year} taken"
+    ),
     iv.CreditNoteIssued: lambda e: f"credit note of {e.gross} € on {e.credits}: {e.reason}",
     iv.InvoiceCredited: lambda e: f"credited {e.gross} € by {e.credit_note}",
     iv.InvoiceReceived: lambda e: f"received, due on {e.due_on}",
     iv.RetentionWithheld: lambda e: f"{e.amount} € withheld ({e.percent} %): {e.reason}",
+    iv.ReminderSent: lambda e: (
+        f"reminder {e.level}, {e.name} ({e.sending.replace('_', ' ')}): {e.owed} € asked for"
+    ),
+    iv.DebitNoteIssued: lambda e: f"debit note {e.number} of {e.gross} €, due on {e.due_on}",
+    iv.LateInterestCharged: lambda e: (
+        f"{e.amount} € of interest up to {e.until}, by {e.debit_note}"
+        if e.amount > 0
+        else f"{-e.amount} € of interest given back on {e.credits}, by {e.debit_note}"
+    ),
+    iv.RecoveryFeeCharged: lambda e: (
+        f"{e.amount} € for recovery, by {e.debit_note}"
+        if e.amount > 0
+        else f"{-e.amount} € for recovery given back on {e.credits}, by {e.debit_note}"
+    ),
+    iv.InvoiceDisputed: lambda e: f"disputed: {e.reason}",
+    iv.DisputeSettled: lambda e: f"dispute settled: {e.how}",
     iv.RetentionReleased: lambda e: f"{e.amount} € released",
+    iv.PaymentAllocated: _allocated,
+    iv.PaymentReversed: _reversed,
+    iv.InvoiceWrittenOff: lambda e: (
+        f"{abs(e.amount)} € {'' if e.amount > 0 else 'no longer '}written off: {e.reason}"
+    ),
+    py.PaymentReceived: lambda e: (
+        f"payment {e.reference} of {e.amount} € from {e.client or 'an unknown payer'} by "
+        f"{e.means.replace('_', ' ')}"
+    ),
+    py.PaymentIdentified: lambda e: f"the payment is of {e.client}",
+    py.PaymentRejected: _rejected,
+    py.PaymentRefunded: lambda e: (
+        f"{e.amount} € of the payment refunded{f': {e.reason}' if e.reason else ''}"
+    ),
+    pt.CollectionSettled: lambda e: f"debit {e.end_to_end} credited, {e.amount} €",
+    pt.CollectionReturned: lambda e: (
+        f"debit {e.end_to_end} of {e.amount} € came back ({e.kind}): {sentence(e.code)}"
+        f"{f', {e.fee} € of bank fees' if e.fee else ''}"
+    ),
+    py.BankFileImported: lambda e: (
+        f"bank file {e.schema} {e.identification} of {e.supplier}: {e.matched} of {e.entries} "
+        "lines explained"
+    ),
+    py.EntryUnmatched: lambda e: f"{e.amount} € on {e.value_on} waits ({e.entry}): {e.why}",
+    py.EntrySettled: lambda e: f"line of the bank settled: {e.how}",
 }
 
 

@@ -31,7 +31,13 @@ class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     debit_day: day of the month of collection; none: the due day. prenotification_days:
     calendar days the client is warned before a debit (14 unless agreed shorter).
     return_fees: who bears the bank's fee for a rejected debit or cheque.
+    imputed: a payment that does not say what it pays goes to interest and fees first (C. civ.
+    1343-1), or to the oldest due, whatever it is.
     retention_percent, retention_notice_days: guarantee retention (retenue de garantie).
+    deposit_kept: a deposit stays with the supplier when the client cancels the order. It is
+    taxable as the price of what was not supplied (CJEU C-295/17 and C-43/19; BOI-TVA-BASE-10-10-50)
+    unless `deposit_untaxed_because` says why it only makes good a loss (arrhes, CJEU C-277/05).
+    deposit_deducted_from: the first invoices, or those of what is sold once only.
     """
 
     days: int = 30
@@ -43,10 +49,13 @@ class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     debit_day: int | None = None
     prenotification_days: int = 14
     return_fees: Literal["supplier", "client"] = "supplier"
+    imputed: Literal["interest_first", "oldest_first"] = "interest_first"
     retention_percent: Decimal = Decimal(0)
     retention_notice_days: int = 3
     deposit_kept: bool = False
     service_while_paid: bool = False
+    deposit_untaxed_because: str = ""
+    deposit_deducted_from: Literal["invoices", "sale"] = "invoices"
 
 
 def due_on(clause: Payment, issued_on: date, received_on: date | None = None) -> date:

@@ -55,6 +55,9 @@ SECTIONS: dict[str, dict[str, Where]] = {
         "assign": Where("billing.cli.lifecycle:assign", "Put another party in a side's place."),
         "accept": Where("billing.cli.lifecycle:accept", "Record the acceptance (PV de réception)."),
         "deposit": Where("billing.cli.lifecycle:deposit", "Record a deposit (acompte)."),
+        "deposit-invoice": Where(
+            "billing.cli.money_deposits:deposit_invoice", "Ask for a deposit by invoice."
+        ),
         "cancel-order": Where(
             "billing.cli.lifecycle:cancel_order", "Give up an order before it is served."
         ),
@@ -97,6 +100,37 @@ SECTIONS: dict[str, dict[str, Where]] = {
         "receive": Where("billing.cli.lifecycle:receive", "Record the receipt of an invoice."),
         "withhold": Where("billing.cli.lifecycle:withhold", "Record a guarantee retention."),
         "release": Where("billing.cli.lifecycle:release", "Release a guarantee retention."),
+    },
+    "Get paid": {
+        "collect": Where("billing.cli.money_collections:collect", "Hand over direct debits."),
+        "collections": Where(
+            "billing.cli.money_collections:collections", "List debits and what became of them."
+        ),
+        "announce": Where("billing.cli.money_collections:announce", "Tell of debits to come."),
+        "schedule": Where("billing.cli.money_collections:schedule", "Show a year of debits."),
+        "mandates": Where("billing.cli.money_collections:mandates", "List mandates, good or not."),
+        "pay": Where("billing.cli.money_payments:pay", "Record money received."),
+        "allocate": Where("billing.cli.money_payments:allocate", "Use what is left of a payment."),
+        "set-off": Where("billing.cli.money_payments:set_off", "Let a credit pay what is owed."),
+        "refund": Where("billing.cli.money_payments:refund", "Give back what was paid too much."),
+        "write-off": Where("billing.cli.money_payments:write_off", "Give up what is owed."),
+        "reject-payment": Where(
+            "billing.cli.money_payments:reject_payment", "Record a bounced cheque or card."
+        ),
+        "bank": Where("billing.cli.money_bank:bank", "Read statements, advices and reports."),
+        "unmatched": Where(
+            "billing.cli.money_bank:unmatched", "List the bank's lines nothing explains."
+        ),
+        "match": Where("billing.cli.money_bank:match", "Explain a line of the bank by hand."),
+        "owed": Where("billing.cli.money_payments:owed", "Show what is owed, by age."),
+        "statement": Where("billing.cli.money_payments:statement", "Show a client's account."),
+        "dso": Where("billing.cli.money_payments:dso", "Show days of sales outstanding."),
+        "chase": Where("billing.cli.money_chase:chase", "Remind of what is late, and charge it."),
+        "dispute": Where("billing.cli.money_chase:dispute", "Record that an invoice is disputed."),
+        "settle-dispute": Where(
+            "billing.cli.money_chase:settle_dispute", "Record that a dispute is over."
+        ),
+        "gates": Where("billing.cli.money_chase:gates", "Show which services are paid and open."),
     },
     "Look": {
         "list": Where("billing.cli.reading:list_", "List contracts."),

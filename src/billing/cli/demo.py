@@ -1,17 +1,19 @@
-"""The demo: contracts of the five forms and their lives, billed month by month, on its own."""
+"""The demo: contracts of the five forms and their lives, billed and paid month by month."""
 
 from __future__ import annotations
 
 import shutil
 import sys
+from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from billing.cli import Session, exits, pass_session
+from billing.cli import SQLITE, Session, exits, pass_session
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 DATABASE = "sqlite:///demo.db"
 EXPLAINED = "IM-2021-0015"
+PAID_LATE = "PT-2024-001"
+DEBIT_RETURNED = "SONDAGES-GARONNE", date(2025, 10, 1), date(2025, 12, 31)
 CLOSED_RUNS = 12
 SHOWN = 8
 
@@ -29,17 +33,19 @@ SHOWN = 8
 @pass_session
 @click.pass_context
 def demo(context: click.Context, session: Session) -> None:
-    """Play eight contracts of the five forms, a run a month to November 2026; show what came.
+    """Play eight contracts of the five forms, billed and paid to November 2026; show what came.
 
-    In demo.db, unless --database is on the command line. Given again it plays nothing twice: it
+    In demo.db, unless --database is on the command line; the files for the bank and its
+    statements are in a folder beside it, demo-bank. Given again it plays nothing twice: it
     verifies what is there and shows it; one that was stopped goes on.
     """
-    from billing.application import story
+    from billing.demo import story
 
     assert context.parent is not None
     if context.parent.get_parameter_source("database") is not ParameterSource.COMMANDLINE:
         session.database = DATABASE
-    app, told = session.new_app, story.story()
+    bank = bank_folder(session.database)
+    app, told = session.new_app, story.story(bank)
     before = story.done(app, told)
     started = perf_counter()
     try:
@@ -52,12 +58,21 @@ def demo(context: click.Context, session: Session) -> None:
     took = perf_counter() - started
     story.tell_from(app)
     wrong = _checked(app) if before == len(told.steps) else []
-    seen = _seen(app, session.database)
+    seen = _seen(app, session.database) | _money(app, bank)
     seen["played"] = {"steps": len(told.steps), "before": before, "seconds": round(took, 2)}
     seen["wrong"] = wrong
     session.out.say(seen, lambda: _page(app, seen))
     if wrong:
         raise exits.Failed(exits.DIFFERENT, "the record does not agree with itself")
+
+
+def bank_folder(database: str) -> Path:
+    """Where the files go to the bank and come from it: beside the database that is a file."""
+    name = database.removeprefix(SQLITE).partition("?")[0]
+    if not database.startswith(SQLITE) or name in ("", ":memory:") or name.startswith("file:"):
+        name = DATABASE.removeprefix(SQLITE)
+    path = Path(name)
+    return path.with_name(f"{path.stem}-bank")
 
 
 def _progress(session: Session) -> Any:
@@ -94,6 +109,7 @@ def _seen(app: Billing, database: str) -> dict[str, Any]:
              "standing": outlook.standing(c, app.today)}
             for c in contracts
         ],
+        "documents": len(documents),
         "years": _years(documents),
         "last_invoices": documents[-SHOWN:],
         "debits": issued.debits(app, Period(app.today, NEVER)),
@@ -106,6 +122,25 @@ def _seen(app: Billing, database: str) -> dict[str, Any]:
         "explained": explained,
         "explanation": explain(app, explained, line=1),
     }  # fmt: skip
+
+
+def _money(app: Billing, bank: Path) -> dict[str, Any]:
+    """What came in, what did not, and what lateness costs."""
+    from billing.application import balances, collections, issued
+    from billing.application.bank import unmatched
+    from billing.application.explain import explain
+    from billing.dates import month_of
+
+    notes = [one.number for one in issued.documents(app, PAID_LATE) if one.kind == "debit note"]
+    return {
+        "bank": bank,
+        "collections": collections.seen(app, days=month_of(app.today)),
+        "unmatched": unmatched(app),
+        "statement": balances.statement(app, *DEBIT_RETURNED),
+        "owed": balances.aged(app, app.today),
+        "charged": notes[-1],
+        "interest": explain(app, notes[-1], line=1),
+    }
 
 
 def _revised_invoice(app: Billing) -> str:
@@ -121,8 +156,9 @@ def _revised_invoice(app: Billing) -> str:
 
 
 def _years(documents: list[Document]) -> list[dict[str, Any]]:
+    """What was billed; what lateness cost, outside VAT, is on debit notes."""
     years: dict[int, dict[str, Any]] = {}
-    for one in documents:
+    for one in (one for one in documents if one.kind != "debit note"):
         year = years.setdefault(
             one.issued_on.year,
             {"year": one.issued_on.year, "invoices": 0, "credit_notes": 0,
@@ -137,7 +173,7 @@ def _years(documents: list[Document]) -> list[dict[str, Any]]:
 def _page(app: Billing, seen: dict[str, Any]) -> RenderableType:
     from rich.console import Group
 
-    from billing.cli import pages
+    from billing.cli import money_bank, money_collections, money_payments, pages
     from billing.cli.output import euros, table
 
     played = seen["played"]
@@ -152,7 +188,8 @@ def _page(app: Billing, seen: dict[str, Any]) -> RenderableType:
         went_on = f", after the {played['before']} that were there" if played["before"] else ""
         first = (
             f"{steps} steps played in {played['seconds']} s{went_on}: contracts signed and lived, "
-            f"a run a month to November 2026, in {seen['database']}."
+            f"billed, collected and chased month by month to November 2026, in {seen['database']}; "
+            f"what went to the bank and came from it is in {seen['bank']}."
         )
     return Group(
         f"{first}\nThe suppliers and the words are those of the five contracts; their clients "
@@ -163,9 +200,7 @@ def _page(app: Billing, seen: dict[str, Any]) -> RenderableType:
             ((one["contract"], one["form"], one["client"], one["standing"].status,
               one["standing"].since, _short(one["standing"].why)) for one in seen["contracts"]),
         ),
-        pages.documents(seen["last_invoices"], sum(
-            year["invoices"] + year["credit_notes"] for year in seen["years"]
-        )),
+        pages.documents(seen["last_invoices"], seen["documents"]),
         table(
             "Billed a year",
             ("Year", "Invoices", "Credit notes", "Net", "Tax", "Gross"),
@@ -179,6 +214,15 @@ def _page(app: Billing, seen: dict[str, Any]) -> RenderableType:
         "entered it (`billing index publish`), the next run bills what waited.\n",
         f"Why line 1 of {seen['explained']} is what it is:",
         pages.explanation(seen["explanation"]),
+        "\nThe money. Direct debits of this month:\n",
+        money_collections.seen_page(seen["collections"]),
+        "A debit that came back, its fee billed on, its interest and 40 €, presented again:\n",
+        money_payments.account_page(seen["statement"]),
+        money_payments.balance_page(seen["owed"]),
+        money_bank.unmatched_page(seen["unmatched"]),
+        f"Why line 1 of {seen['charged']}, the last interest on an invoice paid late, is what it "
+        "is:",
+        pages.explanation(seen["interest"]),
         _next(seen),
     )  # fmt: skip
 
@@ -203,6 +247,9 @@ def _next(seen: dict[str, Any]) -> str:
         "  billing run 2026-12 --dry-run             what December would bill, and what changed\n"
         "  billing list --set-aside                  what waits, and why\n"
         f"  billing explain {seen['explained']:<25} every amount of an invoice\n"
+        "  billing collect --out DIR --dry-run       the direct debits the bank is asked for next\n"
+        "  billing chase 2026-11-22 --dry-run        what is late, and what it would bring\n"
+        "  billing owed --documents                  who owes what, and how late\n"
         "  billing verify 2026-11                    November done again and compared\n"
         "  billing --help"
     )

@@ -352,11 +352,26 @@ def accept(
 @click.argument("amount")
 @day("received_on", "The day it came")
 @REFERENCE
+@click.option(
+    "--means",
+    type=click.Choice(["transfer", "cheque", "card", "cash", "direct_debit"]),
+    help="How it was paid.",
+)
+@click.option("--vat", metavar="CODE", help="A VAT treatment of the contract; else the standard.")
 @pass_session
 def deposit(
-    session: Session, number: str, amount: str, received_on: date | None, reference: str
+    session: Session,
+    number: str,
+    amount: str,
+    received_on: date | None,
+    reference: str,
+    means: str | None,
+    vat: str | None,
 ) -> None:
-    """Record a deposit of AMOUNT euros, tax included, for contract NUMBER (acompte)."""
+    """Record a deposit of AMOUNT euros, tax included, for contract NUMBER (acompte).
+
+    It pays the deposit invoice that asked for it, or gets one, and is deducted from what follows.
+    """
     record(
         session,
         "deposit",
@@ -364,6 +379,8 @@ def deposit(
         amount=amount,
         received_on=received_on,
         reference=reference,
+        means=means,
+        vat=vat,
     )
 
 
@@ -907,6 +924,14 @@ def release(session: Session, invoice: str, released_on: date | None, supplier: 
 
 # Mandates and parties
 
+LAST_COLLECTED = click.option(
+    "--last-collected",
+    "last_collected_on",
+    type=DAY,
+    metavar="DATE",
+    help="Its last debit, made by another program.",
+)
+
 
 @click.group()
 def mandate() -> None:
@@ -915,31 +940,48 @@ def mandate() -> None:
 
 @mandate.command("sign")
 @NUMBER
-@click.argument("reference")
+@click.argument("reference", required=False)
 @day("signed_on", "The day it was signed")
 @click.option("--iban", default="", help="The account debited (the client's by default).")
 @click.option("--bic", default="", help="Its bank.")
 @click.option("--scheme", type=click.Choice(["CORE", "B2B"]), default="CORE", show_default=True)
 @click.option("--one-off", is_flag=True, help="For one debit only.")
 @click.option("--proof", default="", help="Where the signed mandate is kept.")
+@click.option("--electronic", is_flag=True, help="It was signed electronically, not on paper.")
+@LAST_COLLECTED
 @pass_session
 def mandate_sign(
-    session: Session, /, number: str, reference: str, one_off: bool, **said: Any
+    session: Session,
+    /,
+    number: str,
+    reference: str | None,
+    one_off: bool,
+    electronic: bool,
+    **said: Any,
 ) -> None:
-    """Record mandate REFERENCE, under which contract NUMBER is collected from then on."""
+    """Record mandate REFERENCE, under which contract NUMBER is collected from then on.
+
+    Without REFERENCE (RUM) it has the contract's.
+    """
+    medium = "electronic" if electronic else "paper"
+    once = {"recurrent": False} if one_off else {}
     record(
-        session, "mandate-sign", contract=number, mandate=reference, recurrent=not one_off, **said
+        session, "mandate-sign", contract=number, mandate=reference, medium=medium, **once, **said
     )
 
 
 @mandate.command("amend")
 @click.argument("reference")
-@click.option("--iban", required=True, help="The new account.")
+@click.option("--iban", default="", help="The new account.")
 @click.option("--bic", default="", help="Its bank.")
 @day("amended_on", "The day the client told")
+@LAST_COLLECTED
 @pass_session
 def mandate_amend(session: Session, /, reference: str, **said: Any) -> None:
-    """Change the account of mandate REFERENCE; the signature stays good."""
+    """Change the account of mandate REFERENCE; the signature stays good.
+
+    Or tell when it was last debited under elsewhere: without a debit it lapses after 36 months.
+    """
     record(session, "mandate-amend", mandate=reference, **said)
 
 

@@ -24,12 +24,12 @@ from billing.cli.output import euros, table
 from billing.contract.state import Aside
 from billing.dates import Period
 from billing.events import Event
-from billing.events.invoice import CreditNoteIssued, InvoiceIssued, Line
+from billing.events.invoice import CreditNoteIssued, DebitNoteIssued, InvoiceIssued, Line
 from billing.events.party import Identity
 from billing.money import ZERO
 from billing.party import Party
 
-MONEY = ("Net", "Tax", "Gross", "Amount", "Price")
+MONEY = ("Net", "Tax", "Gross", "Owed", "Amount", "Price")
 MANY = 500
 """Rows from which a table is written in plain columns: rich takes a millisecond a row."""
 
@@ -175,8 +175,20 @@ def _heading(seen: Seen) -> str:
         + (f", ends on {seen.ends_on}" if seen.ends_on else ""),
         f"  {'billed':<10} until {seen.billed_until}, not included",
     ]
+    if (gate := seen.gate) is not None:
+        told = f"{gate.why or 'paid'}: open"
+        if not gate.open:
+            owed = f", {gate.invoice} is not paid, {euros(gate.owed)} owed" if gate.invoice else ""
+            told = f"closed{f' since {gate.since}' if gate.since else ''}{owed}{gate.why and ', '}"
+            told += gate.why
+        lines.append(f"  {'service':<10} {told}")
     if seen.mandate is not None:
         lines.append(f"  {'mandate':<10} {seen.mandate.reference}, {seen.mandate.iban}")
+    lines += [
+        f"  {'deposit':<10} {one.invoice}, {one.net + one.tax} €: {one.cashed} € received, "
+        f"{one.deducted_net} € net deducted"
+        for one in seen.deposits
+    ]
     lines += [
         f"  {'index':<10} {one.series} is replaced by {one.by_series}" for one in seen.substitutes
     ]
@@ -350,7 +362,19 @@ def documents(shown: Sequence[Document], known: int) -> RenderableType:
         title = f"The last {len(shown)} of {known} documents"
     return rows_of(
         title,
-        ("Number", "Issued", "Contract", "Client", "Period", "Net", "Gross", "Due", "Debited", ""),
+        (
+            "Number",
+            "Issued",
+            "Contract",
+            "Client",
+            "Period",
+            "Net",
+            "Gross",
+            "Owed",
+            "Due",
+            "Debited",
+            "",
+        ),
         (
             (
                 one.number,
@@ -360,12 +384,17 @@ def documents(shown: Sequence[Document], known: int) -> RenderableType:
                 one.period,
                 euros(one.net),
                 euros(one.gross),
+                euros(one.owed),
                 one.due_on,
                 one.collected_on,
                 f"credits {one.credits}"
                 if one.credits
                 else f"credited {euros(one.credited)}"
                 if one.credited
+                else "deposit"
+                if one.kind == "deposit invoice"
+                else "debit note"
+                if one.kind == "debit note"
                 else "",
             )
             for one in shown
@@ -375,9 +404,9 @@ def documents(shown: Sequence[Document], known: int) -> RenderableType:
 
 
 def document(events: Sequence[Event], party: Callable[[str], Party | None]) -> RenderableType:
-    """An invoice or a credit note as its client reads it, then what happened to it."""
+    """A document as its client reads it, then what happened to it."""
     issued = events[0]
-    assert isinstance(issued, InvoiceIssued | CreditNoteIssued)
+    assert isinstance(issued, InvoiceIssued | CreditNoteIssued | DebitNoteIssued)
     invoice = isinstance(issued, InvoiceIssued)
 
     def who(code: str) -> str:
@@ -388,18 +417,40 @@ def document(events: Sequence[Event], party: Callable[[str], Party | None]) -> R
         f"  {'from':<10} {who(issued.supplier)}",
         f"  {'to':<10} {who(issued.client)}",
         f"  {'issued':<10} {issued.issued_on}, contract {issued.contract}"
-        + (f", order {issued.purchase_order}" if issued.purchase_order else ""),
+        + (f", order {order}" if (order := getattr(issued, "purchase_order", "")) else ""),
     ]
-    if isinstance(issued, InvoiceIssued):
+    if isinstance(issued, DebitNoteIssued):
+        head.append(f"  {'due':<10} {issued.due_on}, by {issued.means.replace('_', ' ')}")
+    elif isinstance(issued, InvoiceIssued):
         if issued.period is not None:
             head.append(f"  {'period':<10} {issued.period}")
         head.append(f"  {'due':<10} {issued.due_on}{_debited(issued)}")
     else:
         head.append(f"  {'credits':<10} {issued.credits}: {issued.reason}")
     title = "Invoice" if invoice else "Credit note"
+    if isinstance(issued, DebitNoteIssued):
+        title = "Debit note"
+    elif getattr(issued, "kind", "") == "deposit":
+        title = "Deposit invoice"
     parts: list[RenderableType] = [
         Text(f"{title} {issued.number}", style="bold"),
         "\n".join(head) + "\n",
+        *_body(issued),
+    ]
+    if len(events) > 1:
+        parts.append("\n".join(f"  {e.recorded_at:%Y-%m-%d}  {told(e)}" for e in events[1:]))
+    return Group(*parts)
+
+
+def _body(issued: InvoiceIssued | CreditNoteIssued | DebitNoteIssued) -> list[RenderableType]:
+    if isinstance(issued, DebitNoteIssued):
+        rows: list[tuple[Any, ...]] = [
+            (rank, line.invoice, line.label, euros(line.amount))
+            for rank, line in enumerate(issued.lines, 1)
+        ]
+        rows.append(("", "", "total, outside VAT", euros(issued.gross)))
+        return [table("", ("", "Invoice", "Label", "Amount"), rows, right=("", "Amount"))]
+    return [
         table(
             "",
             ("", "Code", "Label", "Qty", "Unit price", "For", "Net", "VAT"),
@@ -408,9 +459,6 @@ def document(events: Sequence[Event], party: Callable[[str], Party | None]) -> R
         ),
         _totals(issued.vat, issued.net, issued.tax, issued.gross),
     ]
-    if len(events) > 1:
-        parts.append("\n".join(f"  {e.recorded_at:%Y-%m-%d}  {told(e)}" for e in events[1:]))
-    return Group(*parts)
 
 
 def _debited(issued: InvoiceIssued) -> str:

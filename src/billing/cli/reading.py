@@ -117,7 +117,7 @@ def invoices(
     session: Session, contract: str | None, month: date | None, client: str | None,
     last: int | None,
 ) -> None:  # fmt: skip
-    """List invoices and credit notes, the last ones at the end."""
+    """List invoices, debit and credit notes, and what is owed on each; the last at the end."""
     from billing.application import issued
     from billing.cli import pages
     from billing.dates import month_of
@@ -126,7 +126,7 @@ def invoices(
     found = issued.documents(session.app, contract or "", client or "", days)
     if last is None:
         last = 0 if contract or month or client else LAST
-    shown = found[-last:] if last else found
+    shown = issued.with_owed(session.app, found[-last:] if last else found)
     session.out.say(shown, lambda: pages.documents(shown, len(found)))
 
 

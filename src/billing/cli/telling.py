@@ -16,6 +16,7 @@ from billing.events import contract as ev
 from billing.events import index as ix
 from billing.events import invoice as iv
 from billing.events import party as pt
+from billing.events import payment as py
 from billing.events import run as rn
 from billing.identity import contract_id
 
@@ -131,6 +132,7 @@ def _corrected(e: ix.IndexCorrected) -> str:
 def _mandate_amended(e: pt.MandateAmended) -> str:
     told = [f"account {e.iban}"] if e.iban else []
     told += [f"creditor {e.creditor}, {e.creditor_identifier}"] if e.creditor else []
+    told += [f"last debited on {e.last_collected_on}"] if e.last_collected_on else []
     return f"mandate amended on {e.amended_on}: {', '.join(told)}"
 
 
@@ -149,6 +151,17 @@ _WORDS: dict[type[Event], Callable[[Any], str]] = {
     ),
     pt.MandateAmended: _mandate_amended,
     pt.MandateRevoked: lambda e: f"mandate revoked on {e.revoked_on}",
+    pt.MandateLapsed: lambda e: f"mandate lapsed on {e.lapsed_on}: 36 months without a debit",
+    pt.CollectionsAnnounced: lambda e: (
+        f"{counted(len(e.debits), 'debit')} announced on {e.announced_on}: "
+        + ", ".join(f"{euros(d.amount)} on {d.collected_on}" for d in e.debits)
+    ),
+    pt.CollectionOrdered: lambda e: (
+        f"debit {e.end_to_end} of {euros(e.amount)} asked for {e.collected_on} ({e.sequence})"
+    ),
+    py.CollectionFileSubmitted: lambda e: (
+        f"file {e.message} of {counted(e.count, 'debit')}, {euros(e.total)}, digest {e.digest[:12]}"
+    ),
     iv.CreditNoteIssued: lambda e: (
         f"credit note {e.number} of {euros(e.gross)} on {e.credits}: {e.reason}"
     ),

@@ -22,6 +22,7 @@ from billing.clauses.schedule import BillingPeriod, billing_period
 from billing.clauses.vat import standard_rate
 from billing.contract.state import Contract, Covered, Pending
 from billing.dates import DAY, Period
+from billing.events.contract import Deduction
 from billing.events.invoice import Line
 from billing.money import ZERO, rounded, to_cents
 from indices import IndexBook
@@ -57,6 +58,7 @@ class Bill(NamedTuple):
     credits: tuple[Credit, ...]
     means: str
     net: Decimal
+    deducted: tuple[Deduction, ...] = ()
 
 
 class CannotBill(Exception):

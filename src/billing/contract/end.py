@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -16,6 +16,7 @@ from billing.clauses.renewal import Sending
 from billing.clauses.schedule import billing_period
 from billing.clauses.suspension import Allowed, allowed_from
 from billing.clauses.termination import Cause, ground_for
+from billing.contract import deposit
 from billing.contract.bill import discount_on
 from billing.contract.guards import (
     issuer_of,
@@ -24,7 +25,7 @@ from billing.contract.guards import (
     not_negative,
     supplied_on,
 )
-from billing.contract.state import Contract, Covered
+from billing.contract.state import Advance, Contract, Covered
 from billing.dates import DAY, NEVER, Period, add_months, months_between
 from billing.events.contract import (
     BreachCured,
@@ -42,7 +43,7 @@ from billing.events.contract import (
     ServiceSuspended,
     TaskDone,
 )
-from billing.money import ZERO, rounded, share_of, to_cents
+from billing.money import ZERO, rounded, share_of, shared_out, to_cents
 from billing.refusal import Refused
 
 INDEMNITY_LABEL = "Indemnité de résiliation anticipée"
@@ -360,6 +361,7 @@ def cancel_order(
     if not agreed:
         if contract.deposit and terms.payment.deposit_kept:
             kept = contract.deposit
+            charges = tuple(_outside_vat(contract, terms, on))
         elif costs:
             charges = (
                 Charge(
@@ -380,39 +382,60 @@ def cancel_order(
     )
 
 
+def _outside_vat(contract: Contract, terms: Terms, on: date) -> Iterator[Charge]:
+    """A deposit kept that is no price of anything, invoiced with tax before: without tax now."""
+    because = terms.payment.deposit_untaxed_because
+    cashed = sum((advance.cashed for advance in contract.deposits), ZERO)
+    if because and cashed:
+        yield Charge(
+            kind="cancellation",
+            code="ACOMPTE",
+            label="Acompte conservé – annulation de commande",
+            due_on=on,
+            net=cashed,
+            unit_price=cashed,
+            vat=_untaxed(terms),
+            apart=True,
+            note=because,
+        )
+
+
+def given_back(contract: Contract, cancelled: OrderCancelled) -> Iterator[tuple[Advance, Decimal]]:
+    """What cancelling the order gives back of each deposit invoice, tax included, in euros.
+
+    Kept, a deposit stands for what was cashed of it; kept outside VAT, or returned, for nothing.
+    """
+    untaxed = contract.terms_on(cancelled.cancelled_on).payment.deposit_untaxed_because
+    stands = bool(cancelled.deposit_kept) and not untaxed
+    for advance in contract.deposits:
+        back = deposit.left(advance) - (advance.cashed if stands else ZERO)
+        if back > 0:
+            yield advance, back
+
+
 def purchase(
     contract: Contract,
     on: date,
     price: Decimal,
     label: str,
     history: Sequence[InstalmentBilled],
+    left: Mapping[str, Decimal] | None = None,
 ) -> Iterator[ContractEvent]:
-    """The client buys what it rents: the first rents are credited, the rental ends that day."""
+    """The client buys what it rents: the first rents are credited, the rental ends that day.
+
+    A rent is the fees of a whole period: one cut short at the start of the contract counts only
+    while there is no other. `left` is the net not credited yet of its invoices, those told; a
+    rent given back already, wholly or in part, is refunded for the rest only.
+    """
     must_run(contract, on)
     rents = contract.terms_on(on).purchase.rents_refunded
     if not rents:
         raise Refused(f"{contract.number}: its terms have no purchase with a refund of rents")
     not_negative(contract, "the price", price)
-    billed = [event for event in history if event.period is not None and event.invoice]
-    refunds = [
-        Charge(
-            kind="refund",
-            code="LOYER",
-            label="Remboursement de loyer – achat",
-            due_on=on,
-            net=-net,
-            period=event.period,
-            vat=treatment,
-            supplied_on=supplied_on(contract, event.period) if event.period else None,
-            credits=event.invoice,
-            issuer=issuer_of(contract, event),
-        )
-        for event in billed[:rents]
-        for treatment, net in event.nets
-        if net
-    ]
-    if not refunds:
+    first = _first_rents(contract, history)[:rents]
+    if not first:
         raise Refused(f"{contract.number}: no rent was billed yet that could be refunded")
+    refunds = [charge for event in first for charge in _rent_back(contract, event, on, left or {})]
     sale = (
         (
             Charge(
@@ -434,8 +457,47 @@ def purchase(
         cause="purchased",
         by="client",
         evidence=f"purchase of {on}",
-        charges=tuple(_given_back(contract, on, False, billed[rents:])),
+        charges=tuple(_given_back(contract, on, False, [e for e in history if e not in first])),
     )
+
+
+def _first_rents(contract: Contract, history: Sequence[InstalmentBilled]) -> list[InstalmentBilled]:
+    """The instalments that billed fees, whole periods first."""
+    billed = [e for e in history if e.period and e.invoice and any(net > 0 for _, net in e.nets)]
+    return sorted(billed, key=lambda event: not _whole(contract, event))
+
+
+def _whole(contract: Contract, event: InstalmentBilled) -> bool:
+    assert event.period is not None
+    start = event.period.start
+    schedule = contract.terms_on(start).schedule
+    whole = billing_period(schedule, contract.anchor_on, contract.term_of(start), start)
+    return whole.period == event.period
+
+
+def _rent_back(
+    contract: Contract, event: InstalmentBilled, on: date, left: Mapping[str, Decimal]
+) -> Iterator[Charge]:
+    """A rent as a credit on its invoice, at its VAT; what was credited of it before is not."""
+    assert event.period is not None
+    rent = sum((net for _, net in event.nets), ZERO)
+    back = min(rent, left.get(event.invoice, rent))
+    parts = shared_out(back, (net for _, net in event.nets))
+    for (treatment, _), part in zip(event.nets, parts, strict=True):
+        if part:
+            yield Charge(
+                kind="refund",
+                code="LOYER",
+                label="Remboursement de loyer – achat",
+                due_on=on,
+                net=-part,
+                period=event.period,
+                vat=treatment,
+                supplied_on=supplied_on(contract, event.period),
+                credits=event.invoice,
+                issuer=issuer_of(contract, event),
+                note=f"Loyer de {rent} €, {back} € restant à rembourser" if back < rent else "",
+            )
 
 
 def finish_task(contract: Contract, code: str, on: date, proof: str) -> Iterator[ContractEvent]:

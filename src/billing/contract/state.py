@@ -24,6 +24,7 @@ from billing.clauses.schedule import BillingPeriod, billed_on, billing_period
 from billing.dates import DAY, NEVER, Period, months_between
 from billing.events import contract as ev
 from billing.events.base import Event
+from billing.money import ZERO
 from indices import Link, Reading
 
 # Terms are content: the same clauses are the same value everywhere, so states name them by
@@ -124,6 +125,31 @@ class Exchange(Struct, frozen=True, array_like=True, gc=False):
     list_price: Decimal
 
 
+class Advance(Struct, frozen=True, array_like=True, gc=False):
+    """A deposit that has its invoice: what of it came in, was given back, was deducted; in euros.
+
+    `vat` is its treatment, `rate_on` the day its rate was in force; `by` the version of the event
+    that invoiced it.
+    """
+
+    invoice: str
+    issuer: str
+    issued_on: date
+    net: Decimal
+    tax: Decimal
+    vat_rate: Decimal
+    vat: str
+    vat_category: str
+    vat_reason: str
+    rate_on: date
+    by: int
+    cashed: Decimal = ZERO
+    credited_net: Decimal = ZERO
+    credited_tax: Decimal = ZERO
+    deducted_net: Decimal = ZERO
+    deducted_tax: Decimal = ZERO
+
+
 class Aside(Struct, frozen=True, array_like=True, gc=False):
     """What the contract was last set aside for."""
 
@@ -197,6 +223,7 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     tasks_done: tuple[str, ...] = ()
     purchased_on: date | None = None
     aside: Aside | None = None
+    deposits: tuple[Advance, ...] = ()
 
     def terms_on(self, day: date) -> Terms:
         """The clauses in force on a day."""
@@ -556,12 +583,40 @@ def _amended(c: Contract, event: ev.TermsAmended) -> Contract:
     return _changed(c, event, items=items, terms_ids=terms_ids, **fields)
 
 
+def _deposit_invoiced(c: Contract, e: ev.DepositInvoiced) -> Contract:
+    cashed = e.net + e.tax if e.received else ZERO
+    new = Advance(
+        e.invoice, e.issuer, e.issued_on, e.net, e.tax, e.vat_rate, e.vat, e.vat_category,
+        e.vat_reason, e.rate_on, e.originator_version, cashed,
+    )  # fmt: skip
+    return _changed(c, e, deposits=(*c.deposits, new))
+
+
+def _on_deposit(c: Contract, invoice: str, **more: Decimal) -> tuple[Advance, ...]:
+    """The deposits, amounts added to those of that invoice."""
+    return tuple(
+        replace(a, **{name: getattr(a, name) + amount for name, amount in more.items()})
+        if a.invoice == invoice
+        else a
+        for a in c.deposits
+    )
+
+
+def _deducted(c: Contract, deductions: Iterable[ev.Deduction]) -> Contract:
+    for d in deductions:
+        taken = _on_deposit(c, d.invoice, deducted_net=d.net, deducted_tax=d.tax)
+        c = replace(c, deposits=taken)
+    return c
+
+
 def _nets(event: ev.InstalmentBilled) -> tuple[tuple[str, Decimal], ...]:
     nets: Any = event.nets
     return _decode_nets(nets) if isinstance(nets, Raw) else nets
 
 
 def _billed(c: Contract, event: ev.InstalmentBilled) -> Contract:
+    if event.deducted:
+        c = _deducted(c, event.deducted)
     pending = c.pending
     if event.settled:
         pending = tuple(p for p in pending if p.key not in event.settled)
@@ -670,7 +725,16 @@ _FOLDS: dict[type[Event], Callable[[Any, Any], Contract]] = {
             awaiting=(),
         )
     ),
-    ev.DepositReceived: lambda c, e: _changed(c, e, deposit=c.deposit + e.amount),
+    ev.DepositReceived: lambda c, e: _changed(
+        c, e, deposit=c.deposit + e.amount, deposits=_on_deposit(c, e.invoice, cashed=e.amount)
+    ),
+    ev.DepositInvoiced: _deposit_invoiced,
+    ev.DepositReversed: lambda c, e: _changed(
+        c, e, deposit=c.deposit - e.amount, deposits=_on_deposit(c, e.invoice, cashed=-e.amount)
+    ),
+    ev.DepositCredited: lambda c, e: _changed(
+        c, e, deposits=_on_deposit(c, e.invoice, credited_net=e.net, credited_tax=e.tax)
+    ),
     ev.OrderCancelled: lambda c, e: replace(
         c,
         version=e.originator_version,
@@ -764,7 +828,7 @@ _LOOKED_AT: dict[type[Event], str] = {
 }
 READS = {event: _read_of(event, names) for event, names in _LOOKED_AT.items()}
 READS[ev.InstalmentBilled] = _read_of(
-    ev.InstalmentBilled, "billed_on until nets invoice settled", nets=Raw
+    ev.InstalmentBilled, "billed_on until nets invoice settled deducted", nets=Raw
 )
 _signature = {field.name for field in structs.fields(ev.ContractSigned)}
 READS[ev.ContractSigned] = _read_of(ev.ContractSigned, " ".join(_signature), terms=Raw)

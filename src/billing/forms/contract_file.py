@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
+from billing import mandate as mandates
 from billing.clauses import Terms
 from billing.clauses.fees import Item, ItemKind
 from billing.contract.sign import Signing
@@ -95,15 +96,21 @@ class BaseEntry(Struct, frozen=True, kw_only=True):
 
 
 class MandateEntry(Struct, frozen=True, kw_only=True):
-    """The direct debit mandate joined to the contract; the account is the client's by default."""
+    """The direct debit mandate joined to the contract; the account is the client's by default.
 
-    reference: str
+    Without a reference (RUM) it has the contract's. `proof` says where the signed mandate is kept,
+    on paper or electronic; `last_collected_on` when it was last debited under, before.
+    """
+
+    reference: str = ""
     signed_on: date = date.max
     iban: str = ""
     bic: str = ""
     scheme: Literal["CORE", "B2B"] = "CORE"
     recurrent: bool = True
     proof: str = ""
+    medium: Literal["paper", "electronic"] = "paper"
+    last_collected_on: date = date.max
 
 
 class ContractEntry(Struct, frozen=True, kw_only=True):
@@ -473,7 +480,7 @@ def _mandate(
     client: Identity | None,
 ) -> MandateSigned | None:
     entry = said.get("mandate")
-    if not entry or not supplier or not client or "signed_on" not in said:
+    if entry is None or not supplier or not client or "signed_on" not in said:
         return None
     if not supplier.creditor_identifier:
         told = "the supplier has no creditor_identifier (ICS): it cannot collect a direct debit"
@@ -484,10 +491,13 @@ def _mandate(
     if entry.get("scheme") == "B2B" and client.category in ("consumer", "non_professional"):
         told = f"the B2B scheme is for businesses, and the client is a {client.category}"
         checker.fault(("mandate", "scheme"), told, "B2B")
-    if "reference" not in entry:
+    reference = entry.get("reference", "")
+    if reference and (told := mandates.reference_fault(reference)):
+        checker.fault(("mandate", "reference"), told, reference)
+    if "number" not in said:
         return None
     return MandateSigned(
-        reference=entry["reference"],
+        reference=reference or mandates.reference(said["number"]),
         creditor=supplier.code,
         creditor_identifier=supplier.creditor_identifier,
         debtor=client.code,
@@ -497,6 +507,8 @@ def _mandate(
         recurrent=entry.get("recurrent", True),
         signed_on=entry.get("signed_on", said["signed_on"]),
         proof=entry.get("proof", ""),
+        medium=entry.get("medium", "paper"),
+        last_collected_on=entry.get("last_collected_on"),
     )
 
 

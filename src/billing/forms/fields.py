@@ -66,6 +66,7 @@ SHARE: Final = Limits(0, 1)
 
 LIMITS: Final = {
     "month": Limits(1, 12),
+    "year": Limits(2000, 2100),
     "debit_day": Limits(1, 31),
     "then_on_day": Limits(1, 31),
     "every_months": Limits(1, 600),
@@ -84,6 +85,11 @@ LIMITS: Final = {
     "fixed": SHARE,
     "cap_percent": SIGNED_AMOUNT,
     "floor_percent": SIGNED_AMOUNT,
+    "lead_days_core": Limits(0, 14),
+    "lead_days_b2b": Limits(0, 14),
+    "max_per_batch": Limits(1, 10**6),
+    "max_per_file": Limits(1, 10**6),
+    "name_length": Limits(20, 70),
 }
 """By the name of the field; any other whole number has WHOLE, any other decimal AMOUNT."""
 

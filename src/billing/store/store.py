@@ -20,7 +20,18 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent, Tracking
-from sqlalchemy import Connection, Engine, Select, Table, func, insert, inspect, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    Table,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -41,6 +52,7 @@ from billing.store.schema import (
 PAGE = 10_000  # Events held in memory while the log is read.
 STREAMS = 500  # Streams asked for at once.
 NAMES = 1_000  # States asked for at once.
+FOLLOWED = ("receivables",)  # What is tracked and kept in the states, a cache like them.
 
 _by_name = attrgetter("name")
 _by_day = attrgetter("next_due", "rank", "name")
@@ -222,6 +234,24 @@ class Reading:
             found.sort(key=_by_name if due_before is None else _by_day)
         return found[:limit]
 
+    def all_states(self, kind: str) -> Iterator[StateRow]:
+        """Every state of a kind, by id, a page at a time."""
+        after = UUID(int=0)
+        while True:
+            page = (
+                select(states.c.id)
+                .where(states.c.kind == kind, states.c.id > after)
+                .order_by(states.c.id)
+                .limit(PAGE)
+            )
+            with self._connection() as connection:
+                ids = list(connection.execute(page).scalars())
+            for chunk in _chunks(ids, NAMES):
+                yield from self.states(kind, ids=chunk)
+            if len(ids) < PAGE:
+                return
+            after = ids[-1]
+
     def state(self, kind: str, name: str) -> StateRow | None:
         """The state of the one aggregate of this kind and name."""
         return next(iter(self.states(kind, names=[name])), None)
@@ -314,10 +344,14 @@ class Tx(Reading):
                     )
 
     def delete_all_states(self) -> None:
-        """Forget every current state, to rebuild them from the events."""
+        """Forget every current state, to rebuild them from the events.
+
+        States made by following the log (FOLLOWED) are forgotten with how far they followed it.
+        """
         self.lock()
         with self._connection() as connection:
             self._database.delete_states(connection)
+            connection.execute(delete(tracking).where(tracking.c.application_name.in_(FOLLOWED)))
 
     def track(self, mark: Tracking) -> None:
         """Note how far another application's log was followed; it only moves forward."""

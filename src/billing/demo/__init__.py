@@ -1,0 +1,1 @@
+"""The demo: contracts, their lives, a bank, as files; `story` plays them, `bank` answers."""

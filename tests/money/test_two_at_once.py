@@ -1,0 +1,40 @@
+"""Two people who pay the same documents at the same time."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.money.office import Office
+
+ROOT = Path(__file__).parents[2]
+COUNT = 25
+
+
+def test_an_invoice_is_paid_once_by_two_who_pay_at_once(url, tmp_path):
+    with Office(url) as office:
+        office.signs("K-1")
+        for rank in range(COUNT):
+            office.invoice(f"F-{rank}", "100.00")
+    go = tmp_path / "go"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.money.payer", url, name, str(COUNT), str(go)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PATH": "/usr/bin:/bin"},
+        )
+        for name in ("A", "B")
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    go.touch()
+    done = [int(process.communicate(timeout=60)[0]) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert sum(done) == COUNT
+    with Office(url) as office:
+        assert list(office.book.open()) == []
+        payments = list(office.book.payments(left_only=False))
+        assert sum(p.amount for p in payments) == 100 * COUNT
+        assert all(p.left == 0 for p in payments)
+        assert office.app.drifted_states() == []
