@@ -9,7 +9,7 @@ créancier, d'une indemnité forfaitaire pour frais de recouvrement" — C. com.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Literal, NamedTuple
@@ -131,11 +131,13 @@ def chase(
     policy: Dunning,
     letters: Sequence[FormalNoticeSent] = (),
     note_of: NoteOf | None = None,
+    by_transfer: Container[tuple[str, str]] = (),
 ) -> Chased:
     """What that day brings: cure, reminders, formal notice, charges, what a clock allows.
 
     `documents` are those of the contract of which something is owed, and those paid since they
     were last looked at; `letters` its formal notices so far; `terms_of` its clauses on a day.
+    `by_transfer` are those, by company and number, that were to be debited and no longer can be.
     """
     after, events = contract, list(_cures(contract, documents, day, letters))
     for event in events:
@@ -161,9 +163,12 @@ def chase(
     back: tuple[Credit, ...] = ()
     aside = ""
     try:
-        owed, back = _charges(
-            contract, tuple(told.values()), terms_of, book, day, policy, sent, note_of
-        )
+        late = [
+            asked_for(one) if key in by_transfer else one
+            for key, one in told.items()
+            if one.reminders or key not in by_transfer
+        ]
+        owed, back = _charges(contract, late, terms_of, book, day, policy, sent, note_of)
     except IndexUnavailable as unavailable:
         aside = str(unavailable)
     charged = tuple(debit for debit in owed if debit.gross >= policy.minimum_charge)
@@ -192,11 +197,18 @@ def in_time_until(r: Receivable) -> date | None:
     A client to be debited on an agreed day is not late before that day, nor by a direct debit that
     was asked for later and never came back.
     """
-    if r.means != "direct_debit":
-        return r.due_on
     if r.attempts and not r.returns and not r.charged:
         return None
-    return max(r.due_on, r.collected_on or r.due_on)
+    return r.payable_on
+
+
+def asked_for(r: Receivable) -> Receivable:
+    """A document its supplier can debit no more, as its lateness is charged.
+
+    The client had to wait for a debit: it is late from the first letter, that asks for a transfer.
+    """
+    first = min(one.sent_on for one in r.reminders)
+    return replace(r, means="transfer", due_on=max(r.payable_on, first))
 
 
 def asked_from(r: Receivable) -> date | None:

@@ -25,7 +25,7 @@ from billing.clauses.interest import Category
 from billing.clauses.payment import Payment, collected_on
 from billing.dates import DAY, is_target_day
 from billing.events.payment import CollectionFileSubmitted
-from billing.mandate import Announced, Mandate, Told, usable
+from billing.mandate import Announced, Mandate, Told, stranger, usable
 from billing.money import ZERO
 from billing.receivable import Receivable
 
@@ -162,7 +162,7 @@ def plan(
         if r.means != "direct_debit" or r.owed <= 0:
             continue
         terms = agreed[r.contract]
-        name = terms.mandate or r.mandate
+        name = mandate_of(r, terms.mandate, mandates, rules.on)
         category = categories.get(r.client, "professional")
         case = _Case(r, mandates.get(name), name, terms.payment, category)
         told = _decided(case, mandates, rules, taken)
@@ -184,6 +184,20 @@ def plan(
                 open_.add(name)
     debits, too_many = _sequenced(found, ending - open_)
     return Plan(tuple(debits), (*left, *too_many), later)
+
+
+def mandate_of(r: Receivable, agreed: str, mandates: Mapping[str, Mandate], on: date) -> str:
+    """Under which mandate a document is debited on a day or later, of those known.
+
+    The contract's now; else the one it was issued under, if that alone is of its company and its
+    client: an assignment takes nothing from the mandate of the side that left.
+    """
+    day = max(r.payable_on, on)
+    for name in (agreed, r.mandate):
+        known = mandates.get(name)
+        if known is not None and not stranger(known, r.supplier, r.client, day):
+            return name
+    return agreed or r.mandate
 
 
 def _decided(
@@ -276,11 +290,9 @@ def _told(r: Receivable, mandate: Mandate, payment: Payment, taken: set[int]) ->
 def _unfit(case: _Case, mandate: Mandate, on: date, rules: Rules) -> str:
     """Why the document cannot be debited under that mandate on that day."""
     r = case.receivable
+    if why := stranger(mandate, r.supplier, r.client, on):
+        return why
     creditor, identifier = mandate.creditor_on(on)
-    if creditor != r.supplier:
-        return f"mandate {mandate.reference} is for {creditor}, the invoice is of {r.supplier}"
-    if mandate.debtor != r.client:
-        return f"mandate {mandate.reference} is of {mandate.debtor}, the invoice for {r.client}"
     if not identifier:
         return f"{creditor} has no creditor identifier (ICS)"
     return usable(mandate, on, case.category, rules.stops)

@@ -248,7 +248,8 @@ def _ordered(mandate: Mandate, event: CollectionOrdered) -> Mandate:
 def _returned(mandate: Mandate, event: CollectionReturned) -> Mandate:
     known, telling = mandate.known, mandate.telling
     stopped = mandate.stopped
-    if known is None or known.iban == mandate.iban:  # Else it was of the account before.
+    account = event.iban or (known.iban if known is not None else mandate.iban)
+    if account == mandate.iban:  # Else it was of an account before.
         stopped = (
             *(one for one in stopped if one[0] != event.code),
             (event.code, event.returned_on),
@@ -288,6 +289,29 @@ def announcement_of(
     return scheduled
 
 
+def stranger(mandate: Mandate, supplier: str, client: str, on: date) -> str:
+    """Why the company may not debit the client under the mandate on a day; "" when it may.
+
+    A mandate is given by one debtor to one creditor (ICS): once it is amended to the next one,
+    the creditor before collects nothing more under it, and asks for what it is owed otherwise.
+    """
+    name = f"mandate {mandate.reference}"
+    creditor, _ = mandate.creditor_on(on)
+    if creditor != supplier:
+        return f"{name} is for {creditor}, the invoice is of {supplier}: to be paid by transfer"
+    if mandate.debtor != client:
+        return f"{name} is of {mandate.debtor}, the invoice for {client}: to be paid by transfer"
+    return ""
+
+
+def halted(mandate: Mandate, stops: Mapping[str, str]) -> str:
+    """What a bank said after which the account or the mandate is debited no more; "" if nothing."""
+    for code, since in mandate.stopped:
+        if code in stops:
+            return f"mandate {mandate.reference} is stopped since {since}: {stops[code]} ({code})"
+    return ""
+
+
 def usable(
     mandate: Mandate,
     on: date,
@@ -318,10 +342,7 @@ def usable(
     if mandate.scheme == "B2B" and category in ("consumer", "non_professional"):
         kind = category.replace("_", "-")
         return f"{name} is of the B2B scheme, for businesses, and {mandate.debtor} is a {kind}"
-    for code, since in mandate.stopped:
-        if stops and code in stops:
-            return f"{name} is stopped since {since}: {stops[code]} ({code})"
-    return ""
+    return halted(mandate, stops or {})
 
 
 def revoke(mandate: Mandate, on: date) -> MandateRevoked:

@@ -6,7 +6,7 @@ then it is revised, then billed; what cannot be done sets it aside, and the batc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -64,8 +64,12 @@ def decide(
     book: IndexBook,
     parent: Contract | None,
     stamp: Stamp,
+    stopped: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """What that day brings to the contract. Never raises for what is wrong with one contract."""
+    """What that day brings to the contract. Never raises for what is wrong with one contract.
+
+    `stopped` are the mandates the banks debit no more, each with its sentence.
+    """
     events: list[ContractEvent] = []
     after = contract
     aside: ContractSetAside | None = None
@@ -84,7 +88,8 @@ def decide(
                     late = type(event) is PriceRevised and event.corrects is None
             if aside is not None and aside.held:
                 break
-        bills = () if aside is not None and aside.held else tuple(bill.due(after, day, book))
+        held = aside is not None and aside.held
+        bills = () if held else tuple(bill.due(after, day, book, stopped))
         if bills and after.deposits and after.cancelled_on is None:
             bills = tuple(deposit.deducted(after, bills, day, book))
     except CannotBill as cannot:
@@ -276,7 +281,7 @@ def _invoice(
         period=due.period,
         means=due.means,
         collected_on=collected_on(payment, last_day, issued_on) if debited else None,
-        mandate=contract.mandate if debited else "",
+        mandate=contract.mandate_on(due.billed_on) if debited else "",
         purchase_order=contract.purchase_order,
         run=stamp.run,
     )

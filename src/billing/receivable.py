@@ -72,6 +72,7 @@ class Debited(Struct, frozen=True, array_like=True, gc=False):
     settled_by: str = ""
     returned_on: date | None = None
     returned_by: str = ""
+    iban: str = ""
 
     @property
     def under_way(self) -> bool:
@@ -131,6 +132,13 @@ class Receivable(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
         kept = self.withheld if self.released_on is None else ZERO
         return max(self.owed - kept, ZERO)
 
+    @property
+    def payable_on(self) -> date:
+        """The last day the client has to pay: the due day, or the agreed one of its debit."""
+        if self.means != "direct_debit" or self.collected_on is None:
+            return self.due_on
+        return max(self.due_on, self.collected_on)
+
     def total(self, kind: Moved, until: date = NEVER) -> Decimal:
         """The sum of the movements of one kind up to a day, inclusive."""
         return sum((m.amount for m in self.movements if m.kind == kind and m.on <= until), ZERO)
@@ -160,16 +168,26 @@ def _moved(r: Receivable, event: Event, movement: Movement, **changes: Any) -> R
     )
 
 
-def _issued(_: Receivable | None, e: ev.InvoiceIssued) -> Receivable:
+def _head(
+    e: ev.InvoiceIssued | ev.CreditNoteIssued | ev.DebitNoteIssued, due_on: date, **more: Any
+) -> Receivable:
     return Receivable(
         number=e.number,
         version=e.originator_version,
         supplier=e.supplier,
         client=e.client,
         contract=e.contract,
-        kind=e.kind,
         issued_on=e.issued_on,
-        due_on=e.due_on,
+        due_on=due_on,
+        **more,
+    )
+
+
+def _issued(_: Receivable | None, e: ev.InvoiceIssued) -> Receivable:
+    return _head(
+        e,
+        e.due_on,
+        kind=e.kind,
         gross=e.gross,
         means=e.means,
         mandate=e.mandate,
@@ -180,33 +198,11 @@ def _issued(_: Receivable | None, e: ev.InvoiceIssued) -> Receivable:
 
 def _credit_note(_: Receivable | None, e: ev.CreditNoteIssued) -> Receivable:
     # Its amount is taken off the invoice it names; in itself it is owed nothing.
-    return Receivable(
-        number=e.number,
-        version=e.originator_version,
-        supplier=e.supplier,
-        client=e.client,
-        contract=e.contract,
-        kind="credit_note",
-        issued_on=e.issued_on,
-        due_on=e.issued_on,
-        gross=ZERO,
-        means="transfer",
-    )
+    return _head(e, e.issued_on, kind="credit_note", gross=ZERO, means="transfer")
 
 
 def _debit_note(_: Receivable | None, e: ev.DebitNoteIssued) -> Receivable:
-    return Receivable(
-        number=e.number,
-        version=e.originator_version,
-        supplier=e.supplier,
-        client=e.client,
-        contract=e.contract,
-        kind="debit_note",
-        issued_on=e.issued_on,
-        due_on=e.due_on,
-        gross=e.gross,
-        means=e.means,
-    )
+    return _head(e, e.due_on, kind="debit_note", gross=e.gross, means=e.means)
 
 
 def _received(r: Receivable, e: ev.InvoiceReceived) -> Receivable:
@@ -308,6 +304,7 @@ def observe(receivable: Receivable, event: Event) -> Receivable:
             event.collected_on,
             event.file,
             event.batch,
+            iban=event.iban,
         )
         return replace(
             receivable,

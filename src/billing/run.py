@@ -23,6 +23,7 @@ class Run(Struct, frozen=True, array_like=True):
     at: datetime
     opened_by: str
     closed: BillingRunClosed | None = None
+    stopped: tuple[tuple[str, str], ...] = ()
 
 
 def apply(run: Run | None, event: Event) -> Run:
@@ -37,6 +38,7 @@ def apply(run: Run | None, event: Event) -> Run:
             event.engine,
             event.recorded_at,
             event.recorded_by,
+            stopped=event.stopped,
         )
     assert run is not None, event
     assert isinstance(event, BillingRunClosed), event

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import date
 from typing import Any
 
 from billing.application import Billing, runs
 from billing.application.chase import chase
-from billing.store import Tx
-from tests.faults.portfolio import FEBRUARY, JANUARY, ROOT, RUN, opened, signed
+from tests import another
+from tests.faults.portfolio import FEBRUARY, JANUARY, RUN, opened, signed
 
 CHASED = date(2026, 3, 15)
 TOPICS = (
@@ -40,33 +38,14 @@ def on_the_day(url: str) -> Billing:
     return opened(url, CHASED)
 
 
-@contextmanager
-def chasing(url: str, chunk: int, pause: float) -> Iterator[subprocess.Popen[bytes]]:
+def chasing(url: str, chunk: int, pause: float) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """The pass made by another process, killed at the end of the block if it still lives."""
-    command = [sys.executable, "-m", "tests.arrears.portfolio", url, str(chunk), str(pause)]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PATH": "/usr/bin:/bin"},
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    return another.running("tests.arrears.portfolio", url, chunk, pause)
 
 
 def until_some_are_charged(app: Billing, fewer_than: int) -> int:
     """Waits until the other process has committed something, and is not done."""
-    for _ in range(900):
-        found = len(told(app, "invoice.debit_note_issued"))
-        if found:
-            assert found < fewer_than, "the pass was over before it could be interrupted"
-            return found
-        time.sleep(0.02)
-    raise AssertionError("the other process charged nothing in 18 seconds")
+    return another.until_some(lambda: len(told(app, "invoice.debit_note_issued")), fewer_than)
 
 
 def told(app: Billing, *topics: str) -> list[Any]:
@@ -75,14 +54,7 @@ def told(app: Billing, *topics: str) -> list[Any]:
 
 
 def _main(url: str, chunk: int, pause: float) -> None:
-    append = Tx.append
-
-    def slowly(tx: Tx, events: Any) -> range:
-        positions = append(tx, events)
-        time.sleep(pause)
-        return positions
-
-    Tx.append = slowly  # type: ignore[method-assign]
+    another.slow(pause)
     with on_the_day(url) as app:
         report = chase(app, CHASED, chunk=chunk)
     print(len(report.debit_notes))

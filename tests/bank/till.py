@@ -19,13 +19,13 @@ from billing.application.bank import Report
 from billing.clauses import Terms
 from billing.clauses.payment import Payment
 from billing.events import Event
+from tests import another
 from tests.bank.files import Ntry, Stmt, camt, written
 from tests.collections.house import CREDITOR, opened, plain, ready
 
 BILLED_ON = Terms(payment=Payment(means="direct_debit", debit_day=1, return_fees="client"))
 LATER = "2026-02-20"
 COLLECTED = "2026-02-02"
-ROOT = Path(__file__).parents[2]
 
 
 def at_the_bank(url: str, folder: Path, count: int = 3, **more: object) -> list[Event]:
@@ -75,15 +75,7 @@ def length(url: str) -> int:
 
 def importing(url: str, path: Path, on: str, die: int = 0) -> subprocess.CompletedProcess[str]:
     """An import by another process, killed before the commit of that rank if one is said."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.bank.till", url, str(path), on, str(die)],
-        cwd=ROOT,
-        env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return another.done("tests.bank.till", url, path, on, die)
 
 
 def main(url: str, path: str, on: str, die: str) -> None:

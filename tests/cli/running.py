@@ -20,6 +20,10 @@ PIXEL = CONTRACTS / "pixel-tech-2024-001.toml"
 ALLIANCE = CONTRACTS / "alliance-telecom-2024-112.toml"
 SI_CONTACT = CONTRACTS / "si-contact-2024-031.toml"
 NUMBER = "IM-2023-0042"
+ADD_A_POST = (
+    "add", NUMBER, "--code", "PC-12", "--label", "Poste", "--price", "45.00", "--per", "month",
+    "--since", "2023-07-10",
+)  # fmt: skip
 
 
 class Desk:

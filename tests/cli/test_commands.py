@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from billing import cli as package
 from billing.cli import SECTIONS, cli
-from tests.cli.running import INTEGRAL, NUMBER, Desk, in_a_process
+from tests.cli.running import ADD_A_POST, INTEGRAL, NUMBER, Desk, in_a_process
 
 NAMES = [name for section in SECTIONS.values() for name in section]
 
@@ -133,20 +133,7 @@ def test_the_database_is_the_one_of_the_environment_else_billing_db_here(tmp_pat
 
 
 def test_amounts_are_texts_and_days_iso_in_json(signed: Desk):
-    told = signed.reads_json(
-        "add",
-        NUMBER,
-        "--code",
-        "PC-12",
-        "--label",
-        "Poste",
-        "--price",
-        "45.00",
-        "--per",
-        "month",
-        "--since",
-        "2023-07-10",
-    )
+    told = signed.reads_json(*ADD_A_POST)
     (event,) = told["events"]
     assert event["event"] == "contract.equipment_added"
     assert event["item"]["unit_price"] == "45.00"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.running import ALLIANCE, CONTRACTS, NUMBER, PIXEL, SI_CONTACT, Desk
+from tests.cli.running import ADD_A_POST, ALLIANCE, CONTRACTS, NUMBER, PIXEL, SI_CONTACT, Desk
 
 RENTAL = CONTRACTS / "alliance-telecom-2025-207.toml"
 COPY = CONTRACTS / "chronotech-2024-018.toml"
@@ -53,20 +53,7 @@ def test_a_signature_of_a_day_to_come_is_refused(desk: Desk):
 
 
 def test_added_equipment_is_told_with_what_it_will_cost(billed: Desk):
-    said = billed.reads(
-        "add",
-        NUMBER,
-        "--code",
-        "PC-12",
-        "--label",
-        "Poste",
-        "--price",
-        "45.00",
-        "--per",
-        "month",
-        "--since",
-        "2023-07-10",
-    )
+    said = billed.reads(*ADD_A_POST)
     assert "2023-07-10  PC-12 45.00 € a month enters the cover" in said
     # 22 days of 31 of July are caught up: 45.00 × 22/31 = 31.94; 270.00 + 45.00 + 31.94 = 346.94.
     assert "is billed on 2023-08-01 for 2023-08-01 to 2023-08-31: 346.94 € before tax" in said

@@ -235,6 +235,35 @@ def test_coming_second_is_a_conflict(desk: Desk):
     assert "Another writer was first" in desk.is_refused("second", code=7)
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("contract", ("list",)),
+        ("terms", ("list",)),
+        ("mandate", ("mandates",)),
+        ("party", ("party", "show")),
+        ("receivable", ("owed",)),
+        ("index", ("index", "list")),
+    ],
+)
+def test_a_state_kept_by_another_version_says_to_rebuild_and_rebuilding_mends_it(
+    signed: Desk, kind: str, words: tuple[str, ...]
+):
+    signed.reads("run", "2023-07", today="2023-07-01")
+    before = signed.reads("owed") and signed.reads(*words)
+    with sqlite3.connect(signed.folder / "billing.db") as connection:
+        # An array of one whole number: no state is so.
+        assert connection.execute(
+            "UPDATE states SET body = x'9101' WHERE kind = ?", (kind,)
+        ).rowcount
+    connection.close()
+    said = signed.is_refused(*words, code=6)
+    assert f"keeps a {kind} as another version of the program did" in said
+    assert "Run `billing rebuild`" in said
+    signed.reads("rebuild")
+    assert signed.reads(*words) == before
+
+
 # 70, 130 · ours, and the keyboard
 
 

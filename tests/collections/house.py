@@ -26,8 +26,8 @@ from billing.events import Event, stamped
 from billing.events.invoice import InvoiceIssued
 from billing.events.party import Address, Identity, MandateSigned, PartyRegistered
 from billing.identity import contract_id, invoice_id, stream
+from tests import another
 
-ROOT = Path(__file__).parents[2]
 ICS = "FR13222449274"
 ICS_2 = "FR21ZZZ990002"
 CREDITOR = "FR7613506100008511675631022"
@@ -184,15 +184,7 @@ BOOK = _book()
 
 def collecting(url: str, out: Path, on: str, where: str = "") -> subprocess.CompletedProcess[str]:
     """A collection by another process, killed at that point if one is said."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.collections.house", url, str(out), on, where],
-        cwd=ROOT,
-        env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return another.done("tests.collections.house", url, out, on, where)
 
 
 def _die(*_: Any, **__: Any) -> None:

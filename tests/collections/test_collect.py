@@ -68,6 +68,7 @@ def comes_back(app, end_to_end, code="AM04", settled=False, on="2026-02-04", kin
         kind=kind,
         code=code,
         settled=settled,
+        iban=order.iban,
     )
     version = app.store.states("mandate", ids=[order.originator_id])[0].version
     app.write(app.stamp([event], order.originator_id, version))
@@ -300,7 +301,7 @@ def test_a_company_that_takes_a_contract_over_collects_under_its_mandate_amended
         (left,) = [one for one in done.plan.left if not one.receivable.collecting]
         assert (left.receivable.number, left.why) == (
             "F3",
-            "mandate RUM is for T, the invoice is of S",
+            "mandate RUM is for T, the invoice is of S: to be paid by transfer",
         )
         assert collections.write_again(app, file.message, tmp_path / "b").digest == file.digest
 

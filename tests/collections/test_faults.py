@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from decimal import Decimal as D
@@ -16,6 +14,7 @@ from billing.application import collections, payments
 from billing.application.collections import Asked
 from billing.events.party import CollectionOrdered
 from billing.events.payment import CollectionFileSubmitted
+from tests import another
 from tests.collections import house
 from tests.collections.house import opened, ready
 from tests.collections.test_collect import read
@@ -90,15 +89,7 @@ def test_a_file_whose_pending_bytes_are_lost_too_is_written_again_from_its_event
 
 def test_two_collections_at_once_never_ask_for_the_same_debit_twice(url, tmp_path):
     ready(url, house.plain(DEBITS))
-    command = [sys.executable, "-m", "tests.collections.house", url, str(tmp_path), ON]
-    environment = {"PYTHONPATH": f"{house.ROOT / 'src'}:{house.ROOT}", "PATH": "/usr/bin:/bin"}
-    processes = [
-        subprocess.Popen(
-            command, cwd=house.ROOT, env=environment, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        for _ in range(3)
-    ]  # fmt: skip
+    processes = [another.started("tests.collections.house", url, tmp_path, ON) for _ in range(3)]
     for process in processes:
         said, _ = process.communicate(timeout=120)
         assert process.returncode == 0, said.decode()

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from decimal import Decimal as D
-from pathlib import Path
 
 from billing.application import Billing, runs
 from billing.clauses import Terms
@@ -21,11 +18,10 @@ from billing.clauses.fees import Item
 from billing.contract.sign import Signing, sign
 from billing.events.invoice import CreditNoteIssued, InvoiceIssued
 from billing.identity import contract_id
-from billing.store import Tx
+from tests import another
 
 JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
 RUN = "2026-01"
-ROOT = Path(__file__).parents[2]
 
 
 def opened(url: str, day: date = date(2026, 1, 31)) -> Billing:
@@ -58,33 +54,14 @@ def signed(url: str, contracts: int) -> None:
             app.save(*events)
 
 
-@contextmanager
-def running(url: str, chunk: int, pause: float) -> Iterator[subprocess.Popen[bytes]]:
+def running(url: str, chunk: int, pause: float) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """The month run by another process, killed at the end of the block if it still lives."""
-    command = [sys.executable, "-m", "tests.faults.portfolio", url, str(chunk), str(pause)]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PATH": "/usr/bin:/bin"},
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    return another.running("tests.faults.portfolio", url, chunk, pause)
 
 
 def until_some_are_billed(app: Billing, fewer_than: int) -> int:
     """Waits until the other process has committed something, and is not done."""
-    for _ in range(600):
-        billed = sum(1 for _ in app.store.read_log(topics=["invoice.issued"]))
-        if billed:
-            assert billed < fewer_than, "the run was over before it could be interrupted"
-            return billed
-        time.sleep(0.02)
-    raise AssertionError("the other process billed nothing in 12 seconds")
+    return another.until_some(lambda: len(documents(app)), fewer_than)
 
 
 def documents(app: Billing) -> list[InvoiceIssued | CreditNoteIssued]:
@@ -94,14 +71,7 @@ def documents(app: Billing) -> list[InvoiceIssued | CreditNoteIssued]:
 
 
 def _main(url: str, chunk: int, pause: float) -> None:
-    append = Tx.append
-
-    def slowly(tx: Tx, events: object) -> range:
-        positions = append(tx, events)  # type: ignore[arg-type]
-        time.sleep(pause)
-        return positions
-
-    Tx.append = slowly  # type: ignore[method-assign,assignment]
+    another.slow(pause)
     with opened(url) as app:
         report = runs.run(app, JANUARY, FEBRUARY, RUN, chunk=chunk)
     print(report.name, report.contracts)

@@ -1,12 +1,8 @@
 """Two people who pay the same documents at the same time."""
 
-import subprocess
-import sys
-from pathlib import Path
-
+from tests import another
 from tests.money.office import Office
 
-ROOT = Path(__file__).parents[2]
 COUNT = 25
 
 
@@ -17,13 +13,7 @@ def test_an_invoice_is_paid_once_by_two_who_pay_at_once(url, tmp_path):
             office.invoice(f"F-{rank}", "100.00")
     go = tmp_path / "go"
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.money.payer", url, name, str(COUNT), str(go)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PATH": "/usr/bin:/bin"},
-        )
+        another.started("tests.money.payer", url, name, COUNT, go, stderr=None, text=True)
         for name in ("A", "B")
     ]
     for process in processes:

@@ -156,7 +156,7 @@ def test_a_debit_under_a_mandate_revoked_is_told(copied):
     assert copied("mandate", "revoke", "IM-RUM-0042").code == 0
     rows = copied("debits", "--json").data
     assert [row["trouble"] for row in rows if row["debtor"] == "CABINET-MOREAU"] == [
-        "the mandate was revoked on 2026-11-22"
+        "mandate IM-RUM-0042 was revoked on 2026-11-22"
     ]
 
 

@@ -32,13 +32,13 @@ from billing.events import Event
 from billing.events.contract import Party
 from billing.events.party import Identity, MandateSigned
 from billing.events.run import FormRecorded
-from billing.forms import BadFile, contract_from_text, form_from_text, read_contract
+from billing.forms import contract_from_text, form_from_text, read_contract
 from billing.forms.fields import Checker, merged, schema_of, shape_of, suggestion
 from billing.forms.form import Form, Per
-from billing.forms.toml_text import FieldError, Key
+from billing.forms.toml_text import Key
 from billing.identity import stream
 from billing.month import month_days
-from billing.refusal import Refused
+from billing.refusal import BadFile, FieldError, Refused
 from billing.review import Finding, review
 from indices import IndexUnavailable, Link, Observation, Reading, read
 
@@ -197,7 +197,8 @@ class Amend(Action, frozen=True):
 class Assign(Action, frozen=True):
     """Put another party in the place of a side from a day on (cession).
 
-    A party already known is named by its code alone; a new supplier's mandate is amended.
+    A party already known is named by its code alone; a new supplier's mandate is amended. A new
+    client is debited under `mandate`, one it signed already, else once it has signed one.
     """
 
     PARTS: ClassVar[Mapping[str, type]] = {"to": Identity}
@@ -207,11 +208,14 @@ class Assign(Action, frozen=True):
     to: dict[str, Any]
     effective_on: date | None = None
     informed_on: date | None = None
+    mandate: str = ""
 
     def _events(self, app: Billing) -> Iterable[Event]:
         identity = _party_told(app, self.to, must_exist=False)
         on = self.effective_on or app.today
-        return commands.assign(app, self.contract, self.side, identity, on, self.informed_on)
+        return commands.assign(
+            app, self.contract, self.side, identity, on, self.informed_on, self.mandate
+        )
 
 
 class Accept(Action, frozen=True):
@@ -826,23 +830,35 @@ class Announce(Collect, frozen=True):
 # Invoices
 
 
-class CreditNote(Action, frozen=True):
+class OnDocument(Action, frozen=True, kw_only=True):
+    """Something that happens to a document issued: the one of that number, or a contract's last."""
+
+    invoice: str = ""
+    contract: str = ""
+    supplier_code: str = ""
+
+    def number(self, app: Billing) -> str:
+        """The number of the document."""
+        return _invoice(app, self.invoice, self.contract)
+
+    def fact(self, app: Billing, day: date | None, what: str) -> tuple[str, date]:
+        """The number of the document, and the day of what happened to it, today unless told."""
+        return self.number(app), _past(app, day, what)
+
+
+class CreditNote(OnDocument, frozen=True):
     """Credit an invoice: all of it, some of its lines (from 1), or a net amount in euros.
 
     The invoice is named by its number, or is the last of a contract.
     """
 
     reason: str
-    invoice: str = ""
-    contract: str = ""
     issued_on: date | None = None
     lines: tuple[int, ...] = ()
     net: Decimal | None = None
-    supplier_code: str = ""
 
     def _events(self, app: Billing) -> Iterable[Event]:
-        number = _invoice(app, self.invoice, self.contract)
-        on = _past(app, self.issued_on, "issued_on")
+        number, on = self.fact(app, self.issued_on, "issued_on")
         return [
             commands.issue_credit_note(
                 app, number, self.reason, on, self.lines, self.net, self.supplier_code
@@ -850,48 +866,36 @@ class CreditNote(Action, frozen=True):
         ]
 
 
-class ReceiveInvoice(Action, frozen=True):
+class ReceiveInvoice(OnDocument, frozen=True):
     """Record the day the client received an invoice; what is due from the receipt moves."""
 
-    invoice: str = ""
-    contract: str = ""
     received_on: date | None = None
     evidence: str = ""
-    supplier_code: str = ""
 
     def _events(self, app: Billing) -> Iterable[Event]:
-        number = _invoice(app, self.invoice, self.contract)
-        on = _past(app, self.received_on, "received_on")
+        number, on = self.fact(app, self.received_on, "received_on")
         return commands.receive_invoice(app, number, on, self.evidence, self.supplier_code)
 
 
-class Withhold(Action, frozen=True):
+class Withhold(OnDocument, frozen=True):
     """Record a guarantee retention the client told in time, in percent of the gross."""
 
     percent: Decimal
     reason: str
-    invoice: str = ""
-    contract: str = ""
     notified_on: date | None = None
-    supplier_code: str = ""
 
     def _events(self, app: Billing) -> Iterable[Event]:
-        number = _invoice(app, self.invoice, self.contract)
-        on = _past(app, self.notified_on, "notified_on")
+        number, on = self.fact(app, self.notified_on, "notified_on")
         return commands.withhold(app, number, self.percent, on, self.reason, self.supplier_code)
 
 
-class Release(Action, frozen=True):
+class Release(OnDocument, frozen=True):
     """Record that the reserves are lifted: what was withheld is due."""
 
-    invoice: str = ""
-    contract: str = ""
     released_on: date | None = None
-    supplier_code: str = ""
 
     def _events(self, app: Billing) -> Iterable[Event]:
-        number = _invoice(app, self.invoice, self.contract)
-        on = _past(app, self.released_on, "released_on")
+        number, on = self.fact(app, self.released_on, "released_on")
         return commands.release(app, number, on, self.supplier_code)
 
 
@@ -1011,18 +1015,15 @@ class Refund(Action, frozen=True):
         return Told(done.events, (), done.told)
 
 
-class WriteOff(Action, frozen=True):
+class WriteOff(OnDocument, frozen=True):
     """Record that what is owed on a document, or part of it, will not be paid (irrécouvrable)."""
 
     reason: str
-    invoice: str = ""
-    contract: str = ""
     amount: Decimal | None = None
     written_off_on: date | None = None
-    supplier_code: str = ""
 
     def told(self, app: Billing) -> Told:
-        number = _invoice(app, self.invoice, self.contract)
+        number = self.number(app)
         on = self.written_off_on or app.today
         done = payments.write_off(app, number, on, self.reason, self.amount, self.supplier_code)
         return Told(done.events, (), done.told)
@@ -1101,33 +1102,25 @@ class Chase(Action, frozen=True):
         return chase.chase(app, on, policy, self.contract, keep=True).events
 
 
-class Dispute(Action, frozen=True):
+class Dispute(OnDocument, frozen=True):
     """Record that a document is contested (litige): it is neither reminded of nor charged."""
 
     reason: str
-    invoice: str = ""
-    contract: str = ""
     disputed_on: date | None = None
-    supplier_code: str = ""
 
     def _events(self, app: Billing) -> Iterable[Event]:
-        number = _invoice(app, self.invoice, self.contract)
-        on = _past(app, self.disputed_on, "disputed_on")
+        number, on = self.fact(app, self.disputed_on, "disputed_on")
         return chase.dispute(app, number, on, self.reason, self.supplier_code)
 
 
-class SettleDispute(Action, frozen=True):
+class SettleDispute(OnDocument, frozen=True):
     """Record that a dispute is over; what is still owed is late since its due day."""
 
     how: str
-    invoice: str = ""
-    contract: str = ""
     settled_on: date | None = None
-    supplier_code: str = ""
 
     def _events(self, app: Billing) -> Iterable[Event]:
-        number = _invoice(app, self.invoice, self.contract)
-        on = _past(app, self.settled_on, "settled_on")
+        number, on = self.fact(app, self.settled_on, "settled_on")
         return chase.settle_dispute(app, number, on, self.how, self.supplier_code)
 
 

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from billing.application.core import Billing
 from billing.application.receivables import Book, book
+from billing.arrears import in_time_until
 from billing.dates import DAY, NEVER, Period, month_of
 from billing.money import ZERO, rounded
 from billing.payment import Payment
@@ -43,7 +44,10 @@ class Aged(Struct, frozen=True, kw_only=True):
 
 
 class Open(Struct, frozen=True):
-    """A document of which something is owed on a day; `late` is in days, 0 while not due."""
+    """A document of which something is owed on a day.
+
+    `late` is in days since `payable_on`, the due day or the agreed day of its debit; 0 before.
+    """
 
     number: str
     kind: str
@@ -56,6 +60,7 @@ class Open(Struct, frozen=True):
     owed: Decimal
     withheld: Decimal
     late: int
+    payable_on: date
 
 
 class Balance(Struct, frozen=True):
@@ -135,15 +140,16 @@ def aged(
             add(r.client, "credit", owed)
         elif owed:
             kept, released = (min(part, owed) for part in _withheld(r, at))
-            late = max((at - r.due_on).days, 0)
-            since = max((at - max(r.due_on, r.released_on or r.due_on)).days, 0)
+            payable = _payable_on(r)
+            late = max((at - payable).days, 0)
+            since = max((at - max(payable, r.released_on or payable)).days, 0)
             add(r.client, "not_due", kept)
             add(r.client, "withheld", kept)
             add(r.client, bucket(since), released)
             add(r.client, bucket(late), owed - kept - released)
             if detail:
                 days = since if owed == released else late
-                documents.append(_open(r, owed, kept, days))
+                documents.append(_open(r, owed, kept, days, payable))
     for payment in found.payments(client, at >= app.today, supplier):
         if left := payment.left_on(at):
             add(payment.client, "credit", -left)
@@ -160,10 +166,18 @@ def aged(
     )
 
 
-def _open(r: Receivable, owed: Decimal, withheld: Decimal, late: int) -> Open:
+def _payable_on(r: Receivable) -> date:
+    """The day from which it ages, as the arrears count it: the last to pay.
+
+    Where the supplier alone is late, that of the debit it asked for in the end.
+    """
+    return in_time_until(r) or max(r.payable_on, *(one.collected_on for one in r.debits))
+
+
+def _open(r: Receivable, owed: Decimal, withheld: Decimal, late: int, payable_on: date) -> Open:
     return Open(
         r.number, r.kind, r.supplier, r.client, r.contract, r.issued_on, r.due_on, r.gross, owed,
-        withheld, late if owed > withheld else 0,
+        withheld, late if owed > withheld else 0, payable_on,
     )  # fmt: skip
 
 
@@ -267,7 +281,10 @@ COUNT_BACK = (
 
 
 def dso(app: Billing, at: date, days: int = 90, supplier: str = "") -> Dso:
-    """How many days of sales are owed at the end of a day; debit notes are no sales."""
+    """How many days of sales are owed at the end of a day, tax included.
+
+    Debit notes are no sales: what is owed on them is left out too, lest lateness count twice.
+    """
     if days < 1:
         raise Refused(f"sales of {days} days; expected at least 1")
     app.must_know(supplier)

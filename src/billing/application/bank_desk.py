@@ -592,6 +592,7 @@ class Desk(Journal):
             settled=settled,
             fee=fee,
             entry=entry,
+            iban=debit.iban,
         )
         returned = stamped(returned, debit.mandate, mandate.version + 1, self.at, self.by)
         document = self._on_mandate(mandate, document, returned)
@@ -606,7 +607,8 @@ class Desk(Journal):
             document = self.on_document(document, taken_back)
         name = debit.end_to_end
         self.told.append(f"{name}: {debit.amount} € came back ({kind}): {why}")
-        if stopped := reasons.stops(code):
+        stops = any(one == code for one, _ in self._mandates[debit.mandate].stopped)
+        if stops and (stopped := reasons.stops(code)):
             self.told.append(f"mandate {mandate.reference}: {stopped}")
         if unusual := reasons.warning(code, kind, mandate.scheme, debit.collected_on, on):
             self.told.append(f"{name}: {unusual}")

@@ -9,7 +9,7 @@ that a pass stopped in the middle is given again, and two at once leave what one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
@@ -23,11 +23,12 @@ from billing import arrears
 from billing.application import receivables, runs
 from billing.application.core import Billing
 from billing.application.receivables import Book
-from billing.application.states import KINDS, fewer_collections
+from billing.application.states import KINDS, decoder, fewer_collections
 from billing.arrears import Chased, Credit, Debit, Gate, Measure
 from billing.bank import reasons
 from billing.clauses import Terms
 from billing.clauses.interest import Category
+from billing.collection import mandate_of
 from billing.contract.state import Contract, fold
 from billing.dunning import Dunning, standard
 from billing.events import Event, stamped
@@ -51,7 +52,7 @@ from billing.events.invoice import (
 )
 from billing.forms import BadFile
 from billing.identity import contract_id, invoice_id, stream
-from billing.mandate import Mandate, usable
+from billing.mandate import Mandate, stranger, usable
 from billing.money import ZERO
 from billing.month import Series, Stamp, credit_note
 from billing.receivable import Receivable
@@ -259,7 +260,7 @@ def _to_visit(app: Billing, book: Book, day: date, position: int, contract: str)
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Mark).decode
+_decode = decoder(NAME, msgspec.msgpack.Decoder(_Mark).decode)
 
 
 def _mark(app: Billing) -> _Mark:
@@ -284,11 +285,8 @@ def _decided(
     app, report = current.app, current.report
     rows = {row.name: row for row in reader.states("contract", names=visits)}
     documents = book.many(id for ids in visits.values() for id in ids)
-    debited = {one.mandate for one in documents.values() if _undebited(one)}
-    mandates = {
-        row.name: KINDS["mandate"].decode(row.body)
-        for row in reader.states("mandate", names=debited)
-    }
+    mandates: dict[str, Mandate] = {}
+    _learn(reader, mandates, (one.mandate for one in documents.values() if _undebited(one)))
     for number, ids in visits.items():
         report.contracts += 1
         ours = sorted(
@@ -296,9 +294,17 @@ def _decided(
         )
         try:
             contract = app.contract_of(rows[number])
-            waiting = [one for one in ours if _to_collect(one, mandates, contract, report.day)]
+            undebited = [one for one in ours if _undebited(one)]
+            if undebited:
+                _learn(reader, mandates, [contract.mandate])
+            waiting = [one for one in undebited if _to_collect(one, mandates, contract, report.day)]
             ours = [one for one in ours if one not in waiting]
-            chased = _chased(current, reader, book, contract, ours)
+            by_transfer = {
+                (one.supplier, one.number)
+                for one in undebited
+                if _nobodys(one, mandates, contract, report.day)
+            }
+            chased = _chased(current, reader, book, contract, ours, by_transfer)
         except Exception as error:  # One poison contract must not stop the others.
             reason = f"{type(error).__name__}: {error}"
             report.set_aside.append(Aside(number, "engine", reason))
@@ -322,21 +328,44 @@ def _moves_after(one: Receivable, day: date) -> bool:
     return released or any(movement.on > day for movement in one.movements)
 
 
+def _learn(reader: Reading, known: dict[str, Mandate], names: Iterable[str]) -> None:
+    """Reads the mandates of these names that are not known yet."""
+    if missing := set(names) - known.keys() - {""}:
+        decode = KINDS["mandate"].decode
+        known |= {row.name: decode(row.body) for row in reader.states("mandate", names=missing)}
+
+
 def _undebited(one: Receivable) -> bool:
-    return one.means == "direct_debit" and not one.attempts and one.due > 0
+    return one.means == "direct_debit" and not one.attempts
+
+
+def _nobodys(
+    one: Receivable, mandates: Mapping[str, Mandate], contract: Contract, day: date
+) -> bool:
+    """Whether nobody may debit it any more: its mandate is another company's, another client's."""
+    mandate = mandates.get(mandate_of(one, contract.mandate, mandates, day))
+    on = max(one.payable_on, day)
+    return mandate is not None and bool(stranger(mandate, one.supplier, one.client, on))
 
 
 def _to_collect(
     one: Receivable, mandates: Mapping[str, Mandate], contract: Contract, day: date
 ) -> bool:
     """Whether its debit was never asked for though the mandate is good: the client is not late."""
-    mandate = mandates.get(one.mandate) if _undebited(one) else None
+    if one.due <= 0 or _nobodys(one, mandates, contract, day):
+        return False
+    mandate = mandates.get(mandate_of(one, contract.mandate, mandates, day))
     category: Category = contract.category  # type: ignore[assignment]
     return mandate is not None and not usable(mandate, day, category, reasons.STOPS)
 
 
 def _chased(
-    current: _Pass, reader: Reading, book: Book, contract: Contract, documents: list[Receivable]
+    current: _Pass,
+    reader: Reading,
+    book: Book,
+    contract: Contract,
+    documents: list[Receivable],
+    by_transfer: Container[tuple[str, str]],
 ) -> Chased:
     app, report = current.app, current.report
     letters: list[FormalNoticeSent] = []
@@ -351,6 +380,7 @@ def _chased(
         report.policy,
         letters,
         book.one,
+        by_transfer,
     )
 
 

@@ -451,6 +451,7 @@ def _recorded(
             original_creditor=before.creditor,
             original_creditor_identifier=before.identifier,
             batch=batch.id,
+            iban=debit.mandate.iban,
         )
     yield CollectionFileSubmitted(
         originator_id=stream("collection_file", f"{handed.supplier}/{message.id}"),

@@ -319,13 +319,19 @@ def assign(
     to: Identity,
     on: date,
     informed_on: date | None = None,
+    named: str = "",
     by: str = "",
 ) -> list[Event]:
-    """Another party takes a side; a new supplier's mandate is amended, not signed again."""
+    """Another party takes a side; a new supplier's mandate is amended, not signed again.
+
+    The mandate of the client before is not a new client's: it has the one that is named, or none.
+    """
     contract = app.contract(number)
+    if named:
+        _must_be_its_own(app, contract, side, to.code, named, on)
     events: list[Event] = _party_events(app, to, f"{number}: {side}", by)
     events += app.stamp(
-        change.assign(contract, side, to.code, on, informed_on),
+        change.assign(contract, side, to.code, on, informed_on, named),
         contract_id(number),
         contract.version,
         by,
@@ -346,6 +352,26 @@ def assign(
             events += app.stamp([amended], stream("mandate", contract.mandate), mandate.version, by)
     app.save(*events)
     return events
+
+
+def _must_be_its_own(
+    app: Billing, contract: Contract, side: Party, client: str, named: str, on: date
+) -> None:
+    """Refuses a mandate under which a new client could not be debited."""
+    if side == "supplier":
+        raise Refused(
+            f"{contract.number}: a new supplier collects under the mandate there is, amended; name "
+            "none"
+        )
+    mandate = _mandate(app, named)
+    supplier = contract.party_on("supplier", on)
+    if mandate.debtor != client or mandate.creditor_on(on)[0] != supplier:
+        raise Refused(
+            f"{contract.number}: mandate {named} is of {mandate.debtor}, for "
+            f"{mandate.creditor_on(on)[0]}; expected one of {client}, for {supplier}"
+        )
+    if why := mandates.usable(mandate, on):
+        raise Refused(f"{contract.number}: {why}")
 
 
 # Invoices

@@ -27,6 +27,7 @@ from billing.application.states import (
     Folded,
     Kind,
     contract_row,
+    decoder,
     fewer_collections,
     folds,
     kind_of_event,
@@ -52,7 +53,7 @@ from indices import IndexBook, shipped
 ATTEMPTS = 5
 PARIS = ZoneInfo("Europe/Paris")
 FOLDS = 2_000  # States held in memory while all are made again or compared.
-_terms = msgspec.json.Decoder(Terms)
+_terms = decoder("terms", msgspec.json.Decoder(Terms).decode)
 
 
 def project(contract: Contract | None, events: Iterable[Event]) -> Contract | None:
@@ -231,7 +232,7 @@ class Billing(Application[UUID]):
         """Reads the clauses that the states name by their digest."""
         for row in self.store.states("terms"):
             if row.name not in self._terms_known:
-                intern_terms(row.name, _terms.decode(row.body))
+                intern_terms(row.name, _terms(row.body))
                 self._terms_known.add(row.name)
 
     def contracts(self) -> Iterator[Contract]:

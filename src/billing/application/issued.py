@@ -5,7 +5,7 @@ A contract's own documents are found from its stream; all others in one pass ove
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -15,7 +15,11 @@ from msgspec.structs import replace
 
 from billing.application.core import Billing
 from billing.application.receivables import book
-from billing.dates import Period
+from billing.application.states import KINDS
+from billing.clauses.interest import Category
+from billing.collection import mandate_of
+from billing.contract.state import Contract
+from billing.dates import NEVER, Period
 from billing.events import Event
 from billing.events.contract import (
     ContractAssigned,
@@ -34,8 +38,10 @@ from billing.events.invoice import (
     RetentionReleased,
     RetentionWithheld,
 )
-from billing.identity import invoice_id
+from billing.identity import contract_id, invoice_id
+from billing.mandate import Mandate, stranger, usable
 from billing.money import ZERO
+from billing.receivable import Receivable
 from billing.record import from_stored
 
 TOPICS = tuple(
@@ -87,7 +93,8 @@ class Document(Struct, frozen=True):
 class Debit(Struct, frozen=True):
     """A direct debit to ask for: day, amount, who debits whom under which mandate.
 
-    `trouble` says why the bank would refuse it.
+    `trouble` says why it cannot be asked for as things stand, `status` what became of it: handed
+    over to the bank, or paid; "" while it is to be asked for.
     """
 
     collected_on: date
@@ -103,6 +110,7 @@ class Debit(Struct, frozen=True):
     issued_on: date
     due_on: date
     trouble: str = ""
+    status: str = ""
 
 
 def documents(
@@ -127,47 +135,68 @@ def with_owed(app: Billing, found: Iterable[Document]) -> list[Document]:
     return [replace(one, owed=owed.get(id)) for id, one in ids.items()]
 
 
+def debits_to_come(app: Billing) -> list[Debit]:
+    """The direct debits from today on that are still to be asked for."""
+    return [one for one in debits(app, Period(app.today, NEVER)) if not one.status]
+
+
 def debits(app: Billing, days: Period) -> list[Debit]:
     """The direct debits of some days, as the invoices ask for them, by day and creditor."""
-    found = _folded(_of_log(app, not_before=days.start))
-    return sorted(
-        (
-            _debit(app, one)
-            for one in found.values()
-            if one.collected_on is not None
-            and one.collected_on in days
-            and one.open_gross > one.withheld
-        ),
-        key=lambda debit: (debit.collected_on, debit.creditor, debit.invoice),
-    )
+    found = book(app)
+    every = found.open() if days.start >= app.today else found.documents()
+    asked = [
+        r
+        for r in every
+        if r.means == "direct_debit"
+        and r.collected_on is not None
+        and (r.collecting_on or r.collected_on) in days
+        and r.gross > r.total("credit")
+        and (r.due > 0 or r.owed <= 0)
+    ]
+    rows = app.store.states("contract", ids={contract_id(r.contract) for r in asked})
+    contracts = {row.name: app.contract_of(row) for row in rows}
+    names = {r.mandate for r in asked} | {one.mandate for one in contracts.values()}
+    decode = KINDS["mandate"].decode
+    mandates = {row.name: decode(row.body) for row in app.store.states("mandate", names=names)}
+    listed = (_debit(r, contracts[r.contract], mandates, app.today) for r in asked)
+    return sorted(listed, key=lambda debit: (debit.collected_on, debit.creditor, debit.invoice))
 
 
-def _debit(app: Billing, one: Document) -> Debit:
-    assert one.collected_on is not None
-    assert one.due_on is not None
-    mandate = app.mandate(one.mandate) if one.mandate else None
-    trouble = ""
-    if mandate is None:
-        trouble = "no mandate is known"
-    elif mandate.revoked_on is not None:
-        trouble = f"the mandate was revoked on {mandate.revoked_on}"
+def _debit(
+    r: Receivable, contract: Contract, mandates: Mapping[str, Mandate], today: date
+) -> Debit:
+    on = r.collecting_on or r.collected_on
+    assert on is not None
+    name = mandate_of(r, contract.mandate, mandates, today)
+    mandate = mandates.get(name)
+    amount, status, trouble = r.due, "", ""
+    if r.owed <= 0:
+        amount, status = r.gross - r.total("credit"), "paid"
+    elif r.collecting:
+        amount, status = r.debits[-1].amount, f"handed over in {r.debits[-1].file}"
+    else:
+        trouble = _trouble(r, mandate, on, contract)
     return Debit(
-        one.collected_on, one.open_gross - one.withheld, one.number, one.contract, one.supplier,
-        mandate.creditor_identifier if mandate else "", one.client, mandate.iban if mandate else "",
-        one.mandate, mandate.scheme if mandate else "", one.issued_on, one.due_on, trouble,
+        on, amount, r.number, r.contract, r.supplier,
+        mandate.creditor_on(on)[1] if mandate else "", r.client, mandate.iban if mandate else "",
+        name, mandate.scheme if mandate else "", r.issued_on, r.due_on, trouble, status,
     )  # fmt: skip
 
 
-def _of_log(app: Billing, not_before: date | None = None) -> Iterator[Event]:
-    """The events of all documents; those collected before that day, and long so, left out."""
-    for _, event in app.recorded(topics=TOPICS):
-        if (
-            not_before is not None
-            and isinstance(event, InvoiceIssued)
-            and (event.collected_on is None or (not_before - event.collected_on).days > 366)
-        ):
-            continue
-        yield event
+def _trouble(r: Receivable, mandate: Mandate | None, on: date, contract: Contract) -> str:
+    from billing.bank.reasons import STOPS  # Slow to import: its package reads XML.
+
+    if r.disputed_on is not None:
+        return f"disputed since {r.disputed_on}"
+    if mandate is None:
+        return "no mandate is known"
+    category: Category = contract.category  # type: ignore[assignment]
+    return stranger(mandate, r.supplier, r.client, on) or usable(mandate, on, category, STOPS)
+
+
+def _of_log(app: Billing) -> Iterator[Event]:
+    """The events of all documents."""
+    return (event for _, event in app.recorded(topics=TOPICS))
 
 
 def _of_contract(app: Billing, number: str) -> Iterator[Event]:

@@ -1,4 +1,4 @@
-"""Mandates found lapsed: their contracts are taken from under them (caducité).
+"""Mandates found lapsed (caducité), or stopped by a bank: what a run looks at first.
 
 A mandate lapses of itself, and nobody is there to see it: whoever bills or collects looks first.
 Only a house that hands its debits over from here is told so: of the others' debits nothing is
@@ -10,13 +10,13 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from billing.application.states import KINDS
+from billing.application.states import CAME_BACK, KINDS
 from billing.contract import change
 from billing.dates import DAY
 from billing.events import Event
 from billing.events.party import MandateLapsed
 from billing.identity import contract_id, stream
-from billing.mandate import Mandate
+from billing.mandate import Mandate, halted
 
 if TYPE_CHECKING:
     from billing.application.core import Billing
@@ -30,6 +30,15 @@ def lapsed(app: Billing, on: date, reader: Tx | None = None) -> list[Mandate]:
         return []
     rows = reads.states("mandate", due_before=on + DAY)
     return [KINDS["mandate"].decode(row.body) for row in rows]
+
+
+def stopped(app: Billing) -> dict[str, str]:
+    """The mandates a bank stopped, not amended since, each with the sentence that says so."""
+    from billing.bank.reasons import STOPS  # Slow to import: its package reads XML.
+
+    rows = app.store.states("mandate", parents=[CAME_BACK])
+    found = {row.name: halted(KINDS["mandate"].decode(row.body), STOPS) for row in rows}
+    return {name: why for name, why in found.items() if why}
 
 
 def lapse(app: Billing, by: str = "") -> list[Event]:

@@ -200,6 +200,7 @@ class _Replay:
         self.by = recorded_by(name)
         self.stamp = Stamp(self.opened.recorded_at, self.by, name)
         self.book: IndexBook = app.book_at(self.opened.log_position)
+        self.stopped = dict(self.opened.stopped)
         self.totals = Totals()
         self.numbers: dict[tuple[str, int], _Ranks] = {}
         self.at_open: dict[UUID, int] = {}  # The version of each contract when the run opened.
@@ -402,7 +403,7 @@ class _Replay:
         if due is None or due >= self.opened.until:
             return None, True, aside
         parent = next(self._parents(state, due), None)
-        decided = decide(one.id, state, due, self.book, parent, self.stamp)
+        decided = decide(one.id, state, due, self.book, parent, self.stamp, self.stopped)
         for outcome in self._carried_out(decided):
             if not (outcome.events or outcome.bills):
                 return outcome, True, outcome.aside
@@ -450,7 +451,7 @@ class _Replay:
         first: tuple[Outcome, Issued, _AsRecorded] | None = None
         for day in self._days(one, state, place):
             for parent in self._parents(state, day):
-                decided = decide(one.id, state, day, self.book, parent, self.stamp)
+                decided = decide(one.id, state, day, self.book, parent, self.stamp, self.stopped)
                 for outcome in self._carried_out(decided):
                     again = self._again(one, outcome, place)
                     first = first or again

@@ -126,6 +126,7 @@ class _Pass:
         self.opened = False
         self.dry = False
         self.lapsed: frozenset[str] = frozenset()  # In a dry run, mandates that a run would lapse.
+        self.stopped: dict[str, str] = {}  # Mandates the banks debit no more, and why.
         self.page: list[tuple[_Key, StateRow]] = []  # As read, the first due at the end.
         self.heap: list[tuple[_Key, StateRow]] = []  # Due again.
         self.bound: _Key | None = None  # The last key read from the store.
@@ -151,7 +152,7 @@ class _Pass:
             if contract is None:
                 continue
             parent = after.get(row.parent) if row.parent is not None else None
-            outcome = decide(row.id, contract, key[0], self.book, parent, self.stamp)
+            outcome = decide(row.id, contract, key[0], self.book, parent, self.stamp, self.stopped)
             if row.id in missing:
                 after[row.id] = outcome.after
             yield outcome
@@ -240,6 +241,7 @@ def preview(
     current = _Pass(app, name, earliest, until, position, stamp, app.book())
     current.dry = True
     current.lapsed = frozenset(one.reference for one in mandates.lapsed(app, app.today))
+    current.stopped = mandates.stopped(app)
     series = Series(_numbers_in(app.store), _prefixes(app))
 
     def drafts() -> Iterator[Draft]:
@@ -293,7 +295,9 @@ def _open(app: Billing, earliest: date, until: date, name: str) -> tuple[_Pass, 
     mandates.lapse(app)
     position = app.store.log_position()
     stamp = Stamp(app.clock(), recorded_by(name), name)
-    return _Pass(app, name, earliest, until, position, stamp, app.book()), False
+    current = _Pass(app, name, earliest, until, position, stamp, app.book())
+    current.stopped = mandates.stopped(app)
+    return current, False
 
 
 def _unfinished(app: Billing, name: str) -> tuple[str, Run | None]:
@@ -319,6 +323,7 @@ def _resumed(app: Billing, found: Run) -> _Pass:
         app.book_at(found.log_position),
     )
     current.shared = current.opened = True
+    current.stopped = dict(found.stopped)
     return current
 
 
@@ -333,6 +338,7 @@ def _join(current: _Pass) -> None:
         return
     theirs = _resumed(current.app, found)
     current.stamp, current.book, current.position = theirs.stamp, theirs.book, theirs.position
+    current.stopped = theirs.stopped
     current.opened = True
 
 
@@ -634,6 +640,7 @@ def _opened(current: _Pass) -> BillingRunOpened:
             until=current.until,
             log_position=current.position,
             engine=__version__,
+            stopped=tuple(sorted(current.stopped.items())),
         ),
         stream("run", current.name),
         1,

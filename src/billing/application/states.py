@@ -20,9 +20,25 @@ from billing.contract.state import Contract
 from billing.events import TOPICS, Event
 from billing.events.base import NOWHERE
 from billing.events.contract import ContractSigned, TermsAmended
-from billing.identity import contract_id
+from billing.identity import contract_id, stream
 from billing.record import UnknownEvent, from_stored
-from billing.store import StateRow, Stream
+from billing.store import StateRow, StoreOutdated, Stream
+
+
+def decoder(name: str, decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Reads states of that kind; raises StoreOutdated for one kept by another version."""
+
+    def decoded(body: bytes) -> Any:
+        try:
+            return decode(body)
+        except msgspec.DecodeError as error:  # ValidationError is one.
+            raise StoreOutdated(
+                f"This database keeps a {name.replace('_', ' ')} as another version of the program "
+                f"did ({error}). Run `billing rebuild`: its current states are made again from its "
+                "events, and nothing is lost."
+            ) from None
+
+    return decoded
 
 
 class Kind(NamedTuple):
@@ -38,7 +54,7 @@ class Kind(NamedTuple):
         cls, name: str, apply: Callable[[Any, Any], Any], state: type, named: Callable[[Any], str]
     ) -> Kind:
         """The kind of aggregate that leaves states of that type."""
-        return cls(name, apply, msgspec.msgpack.Decoder(state).decode, named)
+        return cls(name, apply, decoder(name, msgspec.msgpack.Decoder(state).decode), named)
 
     def row(
         self, id: UUID, state: Any, next_due: date | None = None, parent: UUID | None = None
@@ -75,6 +91,9 @@ KINDS = {
 FOLDED = tuple(topic for topic in TOPICS if topic.partition(".")[0] in KINDS)
 """The topics of the streams that have a current state."""
 
+CAME_BACK = stream("mandate", "")
+"""Under which mandates are found since a debit came back; no mandate has this stream."""
+
 AGREED = (ContractSigned.TOPIC, TermsAmended.TOPIC)
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -96,7 +115,8 @@ def row_of(kind: Kind, id: UUID, state: Any) -> StateRow:
     if type(state) is Contract:
         return contract_row(id, state)
     if type(state) is mandate.Mandate:
-        return kind.row(id, state, state.next_due)  # The day someone has to see that it lapsed.
+        back = CAME_BACK if state.stopped else None
+        return kind.row(id, state, state.next_due, back)  # The day it is to be seen to lapse.
     if type(state) is bank_entry.Waiting:
         return kind.row(id, state, state.next_due)
     return kind.row(id, state)

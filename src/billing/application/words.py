@@ -207,12 +207,19 @@ def _rejected(e: py.PaymentRejected) -> str:
     return f"the payment was rejected{why}{f', {e.fee} € of bank fees' if e.fee else ''}"
 
 
+def _contract_assigned(e: ev.ContractAssigned) -> str:
+    told = f"the {e.side} is now {e.to}"
+    if e.mandate is None:
+        return told
+    return f"{told}, {f'collected under mandate {e.mandate}' if e.mandate else 'without a mandate'}"
+
+
 _WORDS: dict[type[Event], Callable[[Any], str]] = {
     ev.ContractSigned: _signed,
     ev.TermsAmended: lambda e: (
         f"clauses amended by {e.how}{': ' + e.reason if e.reason else ''}{_fees(e.fees)}"
     ),
-    ev.ContractAssigned: lambda e: f"the {e.side} is now {e.to}",
+    ev.ContractAssigned: _contract_assigned,
     ev.MandateAttached: lambda e: (
         f"collected under mandate {e.mandate}" if e.mandate else "no mandate any more"
     ),

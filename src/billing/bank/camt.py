@@ -44,7 +44,7 @@ from billing.bank.xml import (
     text,
     whole,
 )
-from billing.forms import BadFile
+from billing.refusal import BadFile
 
 ZERO = Decimal("0.00")
 STATEMENTS = {"camt.053": "Stmt", "camt.054": "Ntfctn"}

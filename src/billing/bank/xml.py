@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from lxml import etree
 
-from billing.forms import BadFile, FieldError
+from billing.refusal import BadFile, FieldError
 
 BLOCK = 1 << 16
 TEXT = 4_000  # Characters of one text; the longest in ISO 20022 is 2,048.

@@ -96,7 +96,6 @@ def _checked(app: Billing) -> list[str]:
 def _seen(app: Billing, database: str) -> dict[str, Any]:
     from billing.application import issued, outlook
     from billing.application.explain import explain
-    from billing.dates import NEVER, Period
 
     documents = issued.documents(app)
     contracts = list(app.contracts())
@@ -112,7 +111,7 @@ def _seen(app: Billing, database: str) -> dict[str, Any]:
         "documents": len(documents),
         "years": _years(documents),
         "last_invoices": documents[-SHOWN:],
-        "debits": issued.debits(app, Period(app.today, NEVER)),
+        "debits": issued.debits_to_come(app),
         "set_aside": [
             {"contract": c.number, "set_aside": c.aside,
              "waiting": outlook.waiting(app, c) if c.aside.held else None}

@@ -286,6 +286,7 @@ def _parameter(said: str) -> dict[str, Any]:
 )
 @day("effective_on", "Since that day")
 @click.option("--informed-on", type=DAY, metavar="DATE", help="When the other side was told.")
+@click.option("--mandate", default="", metavar="REFERENCE", help="A new client's, signed already.")
 @pass_session
 def assign(
     session: Session,
@@ -295,10 +296,12 @@ def assign(
     party_file: Path | None,
     effective_on: date | None,
     informed_on: date | None,
+    mandate: str,
 ) -> None:
     """Put another party in the place of a side of contract NUMBER (cession).
 
-    A new supplier's mandate is amended, not signed again.
+    A new supplier's mandate is amended, not signed again. A new client signs its own: until then
+    nothing is debited (--mandate, `billing mandate sign`).
     """
     party = _party_in(party_file) if party_file else {}
     record(
@@ -309,6 +312,7 @@ def assign(
         to={**party, "code": to},
         effective_on=effective_on,
         informed_on=informed_on,
+        mandate=mandate,
     )
 
 

@@ -150,7 +150,10 @@ def reject_payment(session: Session, /, supplier: str, **said: Any) -> None:
 def owed(
     session: Session, at: date | None, client: str | None, supplier: str, documents: bool
 ) -> None:
-    """Show what each client owes and how late it is, in days (balance âgée)."""
+    """Show what each client owes and how late it is, in days (balance âgée).
+
+    Counted, as reminders are, from the last day to pay: the agreed day of a direct debit.
+    """
     from billing.application import balances
 
     app = session.app
@@ -240,7 +243,11 @@ def account_page(found: Statement, opening_too: bool = True) -> RenderableType:
 @COMPANY
 @pass_session
 def dso(session: Session, at: date | None, days: int, supplier: str) -> None:
-    """Show how many days of sales are owed, by two methods (délai moyen de règlement)."""
+    """Show how many days of sales are owed, by two methods (délai moyen de règlement).
+
+    Of invoices, tax included. Debit notes (interest, 40 €, bank fees) are no sales, and left out
+    of what is owed too.
+    """
     from billing.application import balances
 
     app = session.app

@@ -335,15 +335,15 @@ def debits(found: Sequence[Debit]) -> RenderableType:
             one.mandate,
             one.creditor_identifier,
             one.invoice,
-            one.trouble,
+            one.trouble or one.status,
         )
         for one in found
     ]
     total = sum((one.amount for one in found), ZERO)
     if len(rows) > 1:
         rows.append(("", euros(total), counted(len(found), "debit")))
-    columns = ["Day", "Amount", "Debtor", "IBAN", "Mandate", "Creditor", "Invoice", "Trouble"]
-    if not any(one.trouble for one in found):
+    columns = ["Day", "Amount", "Debtor", "IBAN", "Mandate", "Creditor", "Invoice", "State"]
+    if not any(one.trouble or one.status for one in found):
         columns.pop()
     return rows_of(
         "Direct debits", columns, (row[: len(columns)] for row in rows), right=("Amount",)

@@ -158,11 +158,12 @@ def debits(
 ) -> None:
     """List direct debits as the invoices ask for them: those to come, or those of a month.
 
-    The day is one the banks settle on. --forecast looks past the invoices issued so far.
+    The day is one the banks settle on. Those handed over to the bank are no more to come; of a
+    month they are marked so. --forecast looks past the invoices issued so far.
     """
     from billing.application import issued, outlook
     from billing.cli import pages
-    from billing.dates import NEVER, Period, month_of
+    from billing.dates import month_of
 
     app = session.app
     if forecast is not None:
@@ -174,8 +175,8 @@ def debits(
         )  # fmt: skip
         session.out.say(ahead, lambda: pages.forecast(contract, ahead))
         return
-    days = Period(app.today, NEVER) if month is None else month_of(month)
-    found = [one for one in issued.debits(app, days) if not contract or one.contract == contract]
+    of = issued.debits_to_come(app) if month is None else issued.debits(app, month_of(month))
+    found = [one for one in of if not contract or one.contract == contract]
     session.out.say(found, lambda: pages.debits(found))
 
 

@@ -6,7 +6,7 @@ its last invoice stopped, to the end of the billing period or of its cover, whic
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
@@ -70,8 +70,13 @@ class CannotBill(Exception):
         self.reason = reason
 
 
-def due(contract: Contract, on: date, book: IndexBook) -> Iterator[Bill]:
-    """The invoices of that day: what is sold once and apart, then the instalment and the rest."""
+def due(
+    contract: Contract, on: date, book: IndexBook, stopped: Mapping[str, str] | None = None
+) -> Iterator[Bill]:
+    """The invoices of that day: what is sold once and apart, then the instalment and the rest.
+
+    `stopped` are the mandates the banks debit no more, each with its sentence.
+    """
     billable = contract.billable
     if not billable and contract.cancelled_on is None:
         return  # Nothing is billed before the acceptance, what is sold once no more than fees.
@@ -82,14 +87,21 @@ def due(contract: Contract, on: date, book: IndexBook) -> Iterator[Bill]:
         instalment = None
     if not ready and instalment is None and not _caught_up_now(contract, terms, on):
         return
-    if terms.payment.debit_required and not contract.mandate:
+    mandate = contract.mandate_on(on)
+    if terms.payment.debit_required and not mandate:
         raise CannotBill(
             "payment",
             "the contract is paid by direct debit only and has no mandate: record one with "
             "`billing mandate`, or amend the payment clause",
         )
+    if terms.payment.debit_required and stopped and (why := stopped.get(mandate)):
+        raise CannotBill(
+            "payment",
+            f"the contract is paid by direct debit only, and {why}: change its account or sign "
+            "another with `billing mandate`, or amend the payment clause",
+        )
     means = terms.payment.means
-    if means == "direct_debit" and not contract.mandate:
+    if means == "direct_debit" and not mandate:
         means = "transfer"
     if apart := [p for p in ready if p.charge.apart]:
         yield _bill(on, None, None, [], apart, "transfer", terms, book, contract)

@@ -85,9 +85,17 @@ def amend(
 
 
 def assign(
-    contract: Contract, side: Party, to: str, on: date, informed_on: date | None = None
+    contract: Contract,
+    side: Party,
+    to: str,
+    on: date,
+    informed_on: date | None = None,
+    mandate: str = "",
 ) -> Iterator[ContractEvent]:
-    """Another party takes a side (cession), where the contract allows it."""
+    """Another party takes a side (cession), where the contract allows it.
+
+    A mandate is of the one who signed it: a new client has its own, or none yet.
+    """
     must_run(contract, on)
     no_earlier_than_signature(contract, on)
     clause = contract.terms_on(on).assignment
@@ -95,7 +103,8 @@ def assign(
         raise Refused(f"{contract.number}: it may not be assigned by the {side} (cession)")
     if to == getattr(contract, side):
         raise Refused(f"{contract.number}: its {side} is {to} already")
-    yield ContractAssigned(side=side, to=to, effective_on=on, informed_on=informed_on)
+    own = mandate if side == "client" and (mandate or contract.mandate) else None
+    yield ContractAssigned(side=side, to=to, effective_on=on, informed_on=informed_on, mandate=own)
 
 
 def attach_mandate(contract: Contract, mandate: str, on: date) -> Iterator[ContractEvent]:

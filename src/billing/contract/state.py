@@ -224,6 +224,7 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     purchased_on: date | None = None
     aside: Aside | None = None
     deposits: tuple[Advance, ...] = ()
+    mandates: tuple[tuple[date, str], ...] = ()  # Of former clients, each until that day.
 
     def terms_on(self, day: date) -> Terms:
         """The clauses in force on a day."""
@@ -283,6 +284,13 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
         if end is None or (not self.refunds and self.terms_on(end).schedule.in_advance):
             return NEVER
         return end
+
+    def mandate_on(self, day: date) -> str:
+        """The mandate invoices of a day are collected under: of the client of that day; or ""."""
+        for until, former in self.mandates:
+            if day < until:
+                return former
+        return self.mandate
 
     def party_on(self, side: str, day: date) -> str:
         """Who stands on that side of the contract on a day; an assignment counts from its own."""
@@ -705,7 +713,11 @@ def _settled(c: Contract, event: ev.IndemnitySettled) -> Contract:
 def _assigned(c: Contract, event: ev.ContractAssigned) -> Contract:
     before = c.supplier if event.side == "supplier" else c.client
     assigned = (*c.assigned, (event.side, event.effective_on, before))
-    return _changed(c, event, assigned=assigned, **{event.side: event.to})
+    if event.mandate is None:
+        return _changed(c, event, assigned=assigned, **{event.side: event.to})
+    mandates = (*c.mandates, (event.effective_on, c.mandate))
+    changes = {event.side: event.to, "mandate": event.mandate, "mandates": mandates}
+    return _changed(c, event, assigned=assigned, **changes)
 
 
 _FOLDS: dict[type[Event], Callable[[Any, Any], Contract]] = {

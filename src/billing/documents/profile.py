@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from billing.dates import DAY, is_target_day, next_target_day
 from billing.forms.fields import Checker, shape_of, suggestion
-from billing.forms.toml_text import BadFile, FieldError, Lines, text_of, values_of
+from billing.forms.toml_text import Lines, text_of, values_of
+from billing.refusal import BadFile, FieldError
 
 Scheme = Literal["CORE", "B2B"]
 SequenceType = Literal["FRST", "RCUR", "FNAL", "OOFF"]

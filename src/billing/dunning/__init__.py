@@ -15,7 +15,8 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from billing.forms.fields import Checker, shape_of
-from billing.forms.toml_text import BadFile, Lines, text_of, values_of
+from billing.forms.toml_text import Lines, text_of, values_of
+from billing.refusal import BadFile
 
 STANDARD: Final = Path(__file__).parent / "standard.toml"
 

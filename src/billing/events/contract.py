@@ -132,7 +132,11 @@ class TermsAmended(ContractEvent, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ContractAssigned(ContractEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """One side is replaced by another party from a day on (cession)."""
+    """One side is replaced by another party from a day on (cession).
+
+    `mandate` is the new client's, "" for none yet: the one before is the former client's. It is
+    left out where the mandate stays, as when the supplier is replaced.
+    """
 
     TOPIC: ClassVar[str] = "contract.assigned"
 
@@ -140,6 +144,7 @@ class ContractAssigned(ContractEvent, frozen=True, kw_only=True, omit_defaults=T
     to: str
     effective_on: date
     informed_on: date | None = None
+    mandate: str | None = None
 
 
 class MandateAttached(ContractEvent, frozen=True, kw_only=True, omit_defaults=True):

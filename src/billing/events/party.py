@@ -150,7 +150,8 @@ class CollectionOrdered(Event, frozen=True, kw_only=True, omit_defaults=True):
     `end_to_end` names the collection within the supplier. `announced_on` is the day the debtor
     was told of the amount and the day (pré-notification). The account and creditor before an
     amendment are told to the bank once, with the first collection after it. `file` and `batch`
-    are the message and the payment information it is part of (MsgId, PmtInfId).
+    are the message and the payment information it is part of (MsgId, PmtInfId). `iban` is the
+    account debited; "" where it was not recorded.
     """
 
     TOPIC: ClassVar[str] = "mandate.collection_ordered"
@@ -168,6 +169,7 @@ class CollectionOrdered(Event, frozen=True, kw_only=True, omit_defaults=True):
     original_creditor: str = ""
     original_reference: str = ""
     batch: str = ""
+    iban: str = ""
 
 
 class CollectionSettled(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -187,7 +189,7 @@ class CollectionReturned(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The collection came back (R-transaction: rejet, refus, retour, remboursement, annulation).
 
     `code` is the ISO reason, `fee` what the bank charges, in euros. `settled` tells whether it
-    had been credited before.
+    had been credited before. `iban` is the account that was debited; "" where it is not known.
     """
 
     TOPIC: ClassVar[str] = "mandate.collection_returned"
@@ -202,3 +204,4 @@ class CollectionReturned(Event, frozen=True, kw_only=True, omit_defaults=True):
     settled: bool
     fee: Decimal = Decimal(0)
     entry: str = ""
+    iban: str = ""

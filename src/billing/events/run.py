@@ -14,7 +14,8 @@ class BillingRunOpened(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A run begins (facturation du mois): all it takes to do it again.
 
     It bills what is due before `until`; nothing is dated before `earliest`. `log_position` is
-    the last event it saw, indices included; `at` is its clock.
+    the last event it saw, indices included; `at` is its clock. `stopped` are the mandates the
+    banks debit no more, each with its sentence.
     """
 
     TOPIC: ClassVar[str] = "run.opened"
@@ -24,6 +25,7 @@ class BillingRunOpened(Event, frozen=True, kw_only=True, omit_defaults=True):
     until: date
     log_position: int
     engine: str
+    stopped: tuple[tuple[str, str], ...] = ()
 
 
 class BillingRunClosed(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -18,7 +18,7 @@ from billing.forms.form import (
     forms,
     load_form,
 )
-from billing.forms.toml_text import BadFile, FieldError
+from billing.refusal import BadFile, FieldError
 
 __all__ = [
     "BadFile",

@@ -23,7 +23,8 @@ from billing.dates import DAY, add_months, months_between
 from billing.events.party import Identity, MandateSigned
 from billing.forms.fields import Checker, merged, schema_of, shape_of, suggestion
 from billing.forms.form import Folder, Form, Per, load_form
-from billing.forms.toml_text import BadFile, Key, Lines, text_of, values_of
+from billing.forms.toml_text import Key, Lines, text_of, values_of
+from billing.refusal import BadFile
 from indices import CATALOG, IndexUnavailable, Reading, shipped
 
 PER_MONTHS: Final[dict[str, int]] = {

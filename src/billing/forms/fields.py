@@ -19,7 +19,8 @@ import msgspec
 from msgspec import inspect as types
 
 from billing.forms.identifiers import CHECKS, PATTERNS
-from billing.forms.toml_text import FieldError, Key, Lines, NotExact, named, written
+from billing.forms.toml_text import Key, Lines, NotExact, named, written
+from billing.refusal import FieldError
 
 S = TypeVar("S")
 

@@ -24,8 +24,6 @@ from billing.clauses.fees import ItemKind
 from billing.events.party import Identity
 from billing.forms.fields import MERGED_BY, Checker, merged, schema_of, shape_of, suggestion
 from billing.forms.toml_text import (
-    BadFile,
-    FieldError,
     Key,
     Lines,
     named,
@@ -33,6 +31,7 @@ from billing.forms.toml_text import (
     values_of,
     written,
 )
+from billing.refusal import BadFile, FieldError
 
 SHIPPED: Final = Path(__file__).parent
 """Where the five forms of the seeds lie."""

@@ -11,39 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from billing.refusal import BadFile, FieldError
 
 Key = tuple[str | int, ...]
 
 
 class NotExact(str):
     """A TOML number with a point, as written: 120.5 is binary, so it is never an amount."""
-
-
-class FieldError(Struct, frozen=True, kw_only=True):
-    """One fault of a file: where it stands, what was written, what was expected."""
-
-    path: str
-    expected: str
-    line: int = 0
-    key: str = ""
-    value: str = ""
-
-    def __str__(self) -> str:
-        place = f"{self.path}:{self.line}" if self.line else self.path
-        written = f"{self.key} = {self.value}" if self.value else self.key
-        return ": ".join(part for part in (place, written, self.expected) if part)
-
-
-class BadFile(Exception):
-    """A file that cannot be taken, with all its faults at once, in the order of its lines."""
-
-    def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__(errors)
-        self.errors = sorted(errors, key=lambda error: error.line)
-
-    def __str__(self) -> str:
-        return "\n".join(str(error) for error in self.errors)
 
 
 def text_of(path: Path) -> str:
