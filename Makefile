@@ -26,10 +26,12 @@ check: setup ## style, types, who imports whom, the published series
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m indices
 
-bench: setup ## contracts and events a second, on this machine
+bench: setup ## contracts, events, money, documents and entries a second, on this machine
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.money
 	$(BIN)/python -m tests.bench.bank
+	$(BIN)/python -m tests.bench.documents --times 1
+	$(BIN)/python -m tests.bench.ledger 20000
 
 format: setup ## lay the code out, sort imports
 	$(BIN)/ruff check --fix

@@ -23,6 +23,10 @@ _KINDS = {
         "collection_file",
         "bank_file",
         "bank_entry",
+        "directory",
+        "einvoice",
+        "einvoice_message",
+        "ereport",
     )
 }
 new = object.__new__

@@ -29,17 +29,19 @@ from billing.dates import add_months
 from billing.events.base import stamped
 from billing.events.contract import ContractEvent, FaultyItemReturned
 from billing.events.index import IndexPublished
-from billing.events.party import Identity, PartyRegistered
+from billing.events.party import PartyRegistered
 from billing.forms import load_form
 from billing.identity import contract_id, stream
 from billing.month import Series, Stamp, decide, issue
 from billing.record import to_stored
 from billing.store.schema import stored_event
 from indices import IndexBook, Observation
+from tests.known import party, register
 
 MONTH = date(2024, 7, 1)
 """The month that is billed: Syntec revisions, renewals of contracts that began in a July."""
 
+SIGNED = datetime(2022, 11, 1, 6, tzinfo=UTC)
 NOW = datetime(2024, 7, 1, 6, tzinfo=UTC)
 EVENTS = 20
 VARIANTS = 36
@@ -361,8 +363,7 @@ def prepare(app: Billing) -> None:
             app.stamp([IndexPublished(series=series, observations=values)], row.id, row.version)
         )
     for code, prefix in PREFIXES.items():
-        party = Identity(code=code, name=code.title(), invoice_prefix=prefix)
-        app.write(app.stamp([PartyRegistered(party=party)], stream("party", code), 0))
+        register(app, code, invoice_prefix=prefix)
 
 
 @cache
@@ -483,6 +484,7 @@ class _Living:
 
 
 def _log(contracts: int, lives: dict[tuple[str, int], Life]) -> Iterator[Any]:
+    yield from map(_client, range(contracts))
     months = sorted({month for life in lives.values() for month in life.months})
     marks = (NUMBER.encode(), PARENT.encode(), str(contract_id(NUMBER)).encode())
     for month in months:
@@ -498,6 +500,14 @@ def _log(contracts: int, lives: dict[tuple[str, int], Life]) -> Iterator[Any]:
                 if version == 1:
                     state = state.replace(marks[1], number_of(place - 1).encode())
                 yield stored_event(id, version, topic, state)
+
+
+def _client(place: int) -> Any:
+    """Each contract has a client of its own."""
+    known = PartyRegistered(party=party(f"CL{number_of(place)}"))
+    id = stream("party", known.party.code)
+    stored = to_stored(stamped(known, id, 1, SIGNED, "bench"))
+    return stored_event(id, 1, stored.topic, stored.state)
 
 
 def id_of(place: int) -> UUID:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from billing.documents.profile import Profile, load_profile, profile_from_text
-from billing.forms.toml_text import BadFile
+from billing.refusal import BadFile
 
 day = date.fromisoformat
 

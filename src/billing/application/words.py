@@ -13,6 +13,7 @@ from billing.clauses.fees import Item
 from billing.dates import Period
 from billing.events import Event
 from billing.events import contract as ev
+from billing.events import einvoicing as ei
 from billing.events import invoice as iv
 from billing.events import party as pt
 from billing.events import payment as py
@@ -303,6 +304,18 @@ _WORDS: dict[type[Event], Callable[[Any], str]] = {
     iv.PaymentReversed: _reversed,
     iv.InvoiceWrittenOff: lambda e: (
         f"{abs(e.amount)} € {'' if e.amount > 0 else 'no longer '}written off: {e.reason}"
+    ),
+    ei.AddressRecorded: lambda e: f"{e.siren} receives invoices at {e.address} from {e.valid_from}",
+    ei.DocumentQueued: lambda e: f"{e.number} queued for {e.platform}, to {e.address}",
+    ei.FileAttached: lambda e: f"{e.file} attached, SHA-256 {e.digest[:12]}…",
+    ei.DocumentSent: lambda e: f"handed to the platform{f', flow {e.flow}' * bool(e.flow)}",
+    ei.CollectionDeclared: lambda e: (
+        f"{sum(one.amount for one in e.amounts)} € collected on {e.value_on}, by {e.message}"
+    ),
+    ei.StatusReceived: lambda e: f"{e.code} {e.name}, message {e.message}",
+    ei.MessageRead: lambda e: f"message {e.message} read, on {', '.join(e.documents)}",
+    ei.ReportPrepared: lambda e: (
+        f"{e.kind} of {e.start} to {e.end} reported ({e.type_code}): {e.documents} told"
     ),
     py.PaymentReceived: lambda e: (
         f"payment {e.reference} of {e.amount} € from {e.client or 'an unknown payer'} by "

@@ -132,6 +132,17 @@ SECTIONS: dict[str, dict[str, Where]] = {
         ),
         "gates": Where("billing.cli.money_chase:gates", "Show which services are paid and open."),
     },
+    "Print": {
+        "print": Where("billing.cli.documents:print_", "Print a document as Factur-X."),
+        "documents": Where("billing.cli.documents:documents", "Make all documents of a month."),
+        "letter": Where("billing.cli.documents_letters:letter", "Write a letter to a client."),
+        "letters": Where("billing.cli.documents_letters:letters", "Write all letters of a month."),
+    },
+    "Close and declare": {
+        "fec": Where("billing.cli.documents_ledger:fec", "Write the books of a year (FEC)."),
+        "fec-check": Where("billing.cli.documents_ledger:fec_check", "Check a FEC, from anyone."),
+        "outbox": Where("billing.cli.documents_outbox:outbox", "Invoices by approved platforms."),
+    },
     "Look": {
         "list": Where("billing.cli.reading:list_", "List contracts."),
         "show": Where("billing.cli.reading:show", "Show a contract."),

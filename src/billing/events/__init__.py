@@ -1,6 +1,6 @@
 """What happened: the vocabulary. An auditor can read this folder alone."""
 
-from billing.events import contract, index, invoice, party, payment, run
+from billing.events import contract, einvoicing, index, invoice, party, payment, run
 from billing.events.base import TOPICS, UPCASTERS, Event, stamped, upcaster
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "UPCASTERS",
     "Event",
     "contract",
+    "einvoicing",
     "index",
     "invoice",
     "party",
