@@ -35,6 +35,7 @@ from billing.numbering import Numbers, name, number
 from indices import IndexBook, IndexUnavailable
 
 FAILED = "engine"
+UNPRINTABLE = "document"
 
 
 class Stamp(NamedTuple):
@@ -43,6 +44,11 @@ class Stamp(NamedTuple):
     at: datetime
     by: str
     run: str = ""
+
+
+Document = InvoiceIssued | CreditNoteIssued
+Fault = Callable[[Contract, Document], str]
+"""Why a document could not be printed; "" for nothing. Asked while its number is not taken yet."""
 
 
 class Outcome(NamedTuple):
@@ -149,6 +155,18 @@ class Series:
         self._days: dict[tuple[str, int], date] = {}
         self._before: dict[tuple[str, int], Numbers | None] = {}
         self._prefixes: dict[str, str] = {}
+        self._since: list[tuple[tuple[str, int], date]] = []
+
+    def mark(self) -> None:
+        """From here on what is taken can be given back."""
+        self._since.clear()
+
+    def give_back(self) -> None:
+        """Gives back all that was taken since the mark, as if it had not been asked for."""
+        for key, day in reversed(self._since):
+            self._at[key][1] -= 1
+            self._days[key] = day
+        self._since.clear()
 
     def take(self, supplier: str, day: date) -> tuple[str, date]:
         """The next number of the company, and the day it is issued.
@@ -165,6 +183,7 @@ class Series:
             self._prefixes.setdefault(supplier, self._prefix(supplier))
         rank = ranks[1]
         ranks[1] = rank + 1
+        self._since.append((key, self._days[key]))
         if day > self._days[key]:
             self._days[key] = day
         return number(self._prefixes[supplier], day.year, rank), self._days[key]
@@ -176,6 +195,8 @@ class Series:
     def taken(self, stamp: Stamp) -> Iterator[InvoiceNumbersTaken]:
         """The blocks taken, one event a company and year."""
         for (supplier, year), (first, following) in self._at.items():
+            if first == following:
+                continue
             before = self._before[supplier, year]
             yield stamped(
                 InvoiceNumbersTaken(
@@ -194,18 +215,25 @@ class Series:
 
 
 class Issued(NamedTuple):
-    """What one contract's day recorded: its own events, its invoices, and its state after."""
+    """What one contract's day recorded: its events, its invoices, its state; or why not."""
 
     contract_events: tuple[ContractEvent, ...]
-    invoices: tuple[InvoiceIssued | CreditNoteIssued, ...]
+    invoices: tuple[Document, ...]
     after: Contract
+    aside: ContractSetAside | None
 
 
-def issue(outcome: Outcome, series: Series, earliest: date, stamp: Stamp) -> Issued:
-    """The outcome with its numbers: nothing of it is dated before `earliest`."""
+def issue(
+    outcome: Outcome, series: Series, earliest: date, stamp: Stamp, fault: Fault | None = None
+) -> Issued:
+    """The outcome with its numbers: nothing of it is dated before `earliest`.
+
+    When one of its documents could not be printed it has none, and the contract is set aside.
+    """
     events = list(outcome.events)
-    invoices: list[InvoiceIssued | CreditNoteIssued] = []
+    invoices: list[Document] = []
     after = outcome.after
+    series.mark()
     for due in outcome.bills:
         day = due.billed_on if due.billed_on > earliest else earliest
         version = after.version + 1
@@ -235,7 +263,13 @@ def issue(outcome: Outcome, series: Series, earliest: date, stamp: Stamp) -> Iss
         )
         events.append(event)
         after = apply(after, event)
-    return Issued(tuple(events), tuple(invoices), after)
+    if fault is not None:
+        for document in invoices:
+            if reason := fault(outcome.after, document):
+                series.give_back()
+                aside = set_aside(outcome, UNPRINTABLE, reason, stamp)
+                return Issued(aside.events, (), aside.after, aside.aside)
+    return Issued(tuple(events), tuple(invoices), after, outcome.aside)
 
 
 def _invoice(
@@ -413,6 +447,8 @@ def month_days(month: date) -> tuple[date, date]:
 
 
 __all__ = [
+    "Document",
+    "Fault",
     "Issued",
     "Outcome",
     "Payment",

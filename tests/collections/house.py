@@ -24,9 +24,10 @@ from billing.clauses.vat import VatTotal
 from billing.contract.sign import Signing, sign
 from billing.events import Event, stamped
 from billing.events.invoice import InvoiceIssued
-from billing.events.party import Address, Identity, MandateSigned, PartyRegistered
+from billing.events.party import MandateSigned, PartyRegistered
 from billing.identity import contract_id, invoice_id, stream
 from tests import another
+from tests.known import party
 
 ICS = "FR13222449274"
 ICS_2 = "FR21ZZZ990002"
@@ -54,17 +55,15 @@ def opened(url: str, on: str | date, hour: int = 8) -> Billing:
 
 def company(code: str, ics: str = ICS, iban: str = CREDITOR) -> Event:
     """A company that collects."""
-    party = Identity(
-        code=code, name=f"Société {code}", iban=iban, creditor_identifier=ics, bic="AGRIFRPP835"
-    )
-    return _at(PartyRegistered(party=party), stream("party", code))
+    more = {"iban": iban, "creditor_identifier": ics, "bic": "AGRIFRPP835"}
+    known = PartyRegistered(party=party(code, name=f"Société {code}", **more))
+    return _at(known, stream("party", code))
 
 
 def client(code: str, category: Any = "professional", **more: Any) -> Event:
     """A client."""
-    where = Address(lines=("1 rue de l'Exemple",), postcode="75011", city="Paris")
-    party = Identity(code=code, name=f"Cliente {code}", category=category, address=where, **more)
-    return _at(PartyRegistered(party=party), stream("party", code))
+    known = PartyRegistered(party=party(code, name=f"Cliente {code}", category=category, **more))
+    return _at(known, stream("party", code))
 
 
 def mandate(reference: str, debtor: str, creditor: str = "S", **more: Any) -> Event:

@@ -23,6 +23,7 @@ from billing.events.run import FormRecorded
 from billing.forms import load_form
 from billing.identity import contract_id, stream
 from billing.month import month_days
+from tests.known import register
 
 D = Decimal
 
@@ -39,6 +40,7 @@ class House:
         self.now = datetime(2020, 1, 1, 8, tzinfo=UTC)
         self.app = Billing(env={"DATABASE_URL": url}, clock=lambda: self.now, user="ada")
         self.app.publish_shipped()
+        register(self.app, "SUP", "CLI")
 
     def copied(self, to: Path) -> House:
         """The same house on a database of its own."""

@@ -19,6 +19,7 @@ from billing.contract.sign import Signing, sign
 from billing.events.invoice import CreditNoteIssued, InvoiceIssued
 from billing.identity import contract_id
 from tests import another
+from tests.known import register
 
 JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
 RUN = "2026-01"
@@ -34,6 +35,7 @@ def signed(url: str, contracts: int) -> None:
     """Signs so many monthly contracts, starting on four days of January."""
     with opened(url, date(2025, 12, 1)) as app:
         app.publish_shipped()
+        register(app, "S0", "S1", "CLIENT")
         book = app.book()
         for first in range(0, contracts, 500):
             events = []

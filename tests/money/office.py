@@ -26,11 +26,11 @@ from billing.events.invoice import (
     RetentionReleased,
     RetentionWithheld,
 )
-from billing.events.party import Identity, PartyRegistered
 from billing.forms import BadFile
 from billing.identity import contract_id, invoice_id, stream
 from billing.receivable import Receivable
 from billing.refusal import Refused
+from tests.known import register
 
 TODAY = "2026-06-30"
 
@@ -61,11 +61,7 @@ class Office:
 
     def signs(self, number: str, client: str = "C", supplier: str = "S", **payment: Any) -> None:
         """A contract with that payment clause; its parties are known from then on."""
-        events: list[Event] = []
-        for code in (supplier, client):
-            if self.app.party(code) is None:
-                known = PartyRegistered(party=Identity(code=code, name=code))
-                events += self.app.stamp([known], stream("party", code), 0)
+        register(self.app, supplier, client)
         signing = Signing(
             number=number,
             form="plain",
@@ -77,8 +73,8 @@ class Office:
             terms=Terms(payment=Payment(**payment)),
             items=(Item(code="A", label="Poste", unit_price=Decimal("100.00")),),
         )
-        events += self.app.stamp([sign(signing, self.app.book())], contract_id(number), 0)
-        self.app.write(events)
+        event = sign(signing, self.app.book())
+        self.app.write(self.app.stamp([event], contract_id(number), 0))
 
     def invoice(
         self,

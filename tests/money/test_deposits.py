@@ -16,9 +16,9 @@ from billing.contract import change
 from billing.contract.sign import Signing, sign
 from billing.events.contract import ContractSetAside, DepositReceived, DepositReversed
 from billing.events.invoice import CreditNoteIssued, InvoiceIssued
-from billing.events.party import Identity, PartyRegistered
 from billing.events.payment import PaymentReceived
-from billing.identity import contract_id, stream
+from billing.identity import contract_id
+from tests.known import register
 from tests.money.office import Office, day
 
 OUTSIDE = Vat(code="outside", category="O", reason="Hors champ")
@@ -29,9 +29,7 @@ def office(url):
     """An order of 900.00 and 100.00 a month, signed on 1 December, accepted when told."""
     with Office(url, "2025-12-01") as opened:
         opened.app.publish_shipped()
-        for code in ("S", "C"):
-            known = PartyRegistered(party=Identity(code=code, name=code))
-            opened.app.write(opened.app.stamp([known], stream("party", code), 0))
+        register(opened.app, "S", "C")
         orders(opened, "K-1")
         yield opened
 
@@ -246,6 +244,7 @@ def test_a_percentage_of_nothing_is_refused(office):
 def test_an_older_rate_is_kept_explained_and_done_again_alike(url):
     with Office(url, "2013-12-15") as office:
         office.app.publish_shipped()
+        register(office.app, "S", "C")
         orders(office, "K-1", on="2013-12-10")
         office.does("deposit", contract="K-1", amount=D("598.00"))
         office.today = day("2014-01-10")

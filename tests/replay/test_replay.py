@@ -33,6 +33,7 @@ from billing.events.run import BillingRunClosed
 from billing.month import month_days
 from billing.refusal import Refused
 from tests.explain.house import D, House, day
+from tests.known import register
 
 RUNS = [f"2023-{month}" for month in (11, 12)] + [f"2024-{month:02}" for month in range(1, 8)]
 OPEN_TERMS = Terms(renewal=Renewal(kind="open"))
@@ -201,6 +202,7 @@ def test_an_assigned_contract_is_billed_again_by_its_new_supplier():
         signed_on="2024-01-01",
     )
     house.month("2024-01")
+    register(house.app, "NEW")
     house.app.change("C", lambda c: change.assign(c, "supplier", "NEW", day("2024-02-01")))
     house.month("2024-02")
     assert [d.supplier for d in house.documents()] == ["SUP", "NEW"]

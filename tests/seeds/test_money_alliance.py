@@ -13,6 +13,8 @@ signed_on = 2026-01-12
 starts_on = 2026-01-12
 
 [supplier]
+siren = "999 001 050"
+vat_number = "FR79 999001050"
 invoice_prefix = "AT"
 
 [client]

@@ -12,6 +12,9 @@ signed_on = 2024-01-10
 starts_on = 2024-02-01
 
 [supplier]
+siren = "999 001 027"
+vat_number = "FR10 999001027"
+address = { lines = ["5 avenue de l'Exemple"], postcode = "75011", city = "Paris" }
 invoice_prefix = "IM"
 iban = "FR76 3000 6000 0112 3456 7890 189"
 bic = "AGRIFRPP"

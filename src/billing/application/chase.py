@@ -22,6 +22,7 @@ from msgspec import Struct
 from billing import arrears
 from billing.application import receivables, runs
 from billing.application.core import Billing
+from billing.application.issuable import Issuable
 from billing.application.receivables import Book
 from billing.application.states import KINDS, decoder, fewer_collections
 from billing.arrears import Chased, Credit, Debit, Gate, Measure
@@ -30,6 +31,7 @@ from billing.clauses import Terms
 from billing.clauses.interest import Category
 from billing.collection import mandate_of
 from billing.contract.state import Contract, fold
+from billing.documents.faults import Document
 from billing.dunning import Dunning, standard
 from billing.events import Event, stamped
 from billing.events.contract import BreachCured, FormalNoticeSent, InstalmentBilled
@@ -54,7 +56,7 @@ from billing.forms import BadFile
 from billing.identity import contract_id, invoice_id, stream
 from billing.mandate import Mandate, stranger, usable
 from billing.money import ZERO
-from billing.month import Series, Stamp, credit_note
+from billing.month import UNPRINTABLE, Series, Stamp, credit_note
 from billing.receivable import Receivable
 from billing.record import from_stored
 from billing.refusal import Refused
@@ -180,6 +182,7 @@ class _Pass:
         self.index: IndexBook = app.book()
         self.stamp = Stamp(app.clock(), app.user, f"{NAME} {report.day}")
         self.waiting: set[UUID] = set()
+        self.issuable = Issuable(app)
 
 
 def chase(
@@ -284,6 +287,7 @@ def _decided(
     """The events of each contract, numbered; one that cannot be looked at stops none."""
     app, report = current.app, current.report
     rows = {row.name: row for row in reader.states("contract", names=visits)}
+    current.issuable.read(rows.values())
     documents = book.many(id for ids in visits.values() for id in ids)
     mandates: dict[str, Mandate] = {}
     _learn(reader, mandates, (one.mandate for one in documents.values() if _undebited(one)))
@@ -314,13 +318,16 @@ def _decided(
             ToCollect(one.supplier, one.number, one.client, one.contract, one.due)
             for one in waiting
         ]
-        if chased.aside or chased.waits:
+        if chased.waits:
             current.waiting |= ids
         # A day gone by: what happened after it is charged by the pass of a later day.
         current.waiting |= {
             id for id in ids if id in documents and _moves_after(documents[id], report.day)
         }
+        before = len(report.set_aside)
         yield from _numbered(current, contract, chased, series)
+        if len(report.set_aside) > before:
+            current.waiting |= ids
 
 
 def _moves_after(one: Receivable, day: date) -> bool:
@@ -433,17 +440,24 @@ def _numbered(
             )
         elif isinstance(event, BreachCured):
             report.cured.append(contract.number)
-    for debit in chased.debits:
-        note = _debit_note(debit, series, current)
+    series.mark()
+    notes = [_debit_note(debit, series, current) for debit in chased.debits]
+    given_back = [_credit_note(c, series, current) if c.gross else None for c in chased.credits]
+    issued: list[Document | None] = [*notes, *given_back]
+    unprintable = (current.issuable(contract, one) for one in issued if one is not None)
+    if reason := next(filter(None, unprintable), ""):
+        series.give_back()
+        report.set_aside.append(Aside(contract.number, UNPRINTABLE, reason))
+        chased = chased._replace(debits=(), credits=())
+    for debit, note in zip(chased.debits, notes, strict=False):
         report.debit_notes.append(note)
         yield note
         for charged in debit.charges:
             mark = _charged(charged.line, note.number)
             yield on(debit.supplier, charged.of.number, charged.of.version, mark)
-    for credit in chased.credits:
+    for credit, given in zip(chased.credits, given_back, strict=False):
         number = credit.note.number
-        if credit.gross:
-            given = _credit_note(credit, series, current)
+        if given is not None:
             number = given.number
             report.credit_notes.append(given)
             yield given

@@ -7,7 +7,7 @@ with its number, a publication.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import count
@@ -19,9 +19,12 @@ from billing import invoice as invoices
 from billing import mandate as mandates
 from billing.application import deposits, runs
 from billing.application.core import Billing
+from billing.application.issuable import Issuable
 from billing.contract import change, cover, end, sign
 from billing.contract.guards import issuer_of
+from billing.contract.sign import Signing
 from billing.contract.state import Contract, apply
+from billing.documents import faults
 from billing.events import Event
 from billing.events.contract import (
     ContractEvent,
@@ -86,7 +89,24 @@ def sign_contract(app: Billing, file: ContractFile, by: str = "") -> Signed:
     events += _form_events(app, file.form, by)
     events += app.stamp([sign.sign(signing, book, parent)], contract_id(number), 0, by)
     app.save(*events)
-    return Signed(number, tuple(events), findings)
+    return Signed(number, tuple(events), (*findings, *_unprintable(app, file, signing)))
+
+
+def _unprintable(app: Billing, file: ContractFile, signing: Signing) -> Iterator[Finding]:
+    """What its parties lack for an invoice to be printed: told now, it stops the bill later."""
+    supplier, client = app.party(file.supplier.code), app.party(file.client.code)
+    assert supplier is not None
+    assert client is not None
+    on = max(file.starts_on, app.today)
+    treatments = (signing.terms.vat_treatment(item.vat) for item in signing.items)
+    taxed = dict.fromkeys(one.category if one else "S" for one in treatments)
+    for told in (
+        *faults.supplier_faults(supplier.identity, taxed),
+        *faults.unprintable_party(supplier.identity, f"supplier {file.supplier.code}"),
+        *faults.client_faults(client.identity, taxed, signing.category, on),
+        *faults.unprintable_party(client.identity, f"client {file.client.code}"),
+    ):
+        yield Finding("warn", "document", told, "billing waits for it: `billing party amend`")
 
 
 def _party_events(app: Billing, identity: Identity, where: str, by: str) -> list[Event]:
@@ -425,6 +445,9 @@ def issue_credit_note(
             stamp,
         )
         note = _last_cent(note, invoice)
+        row = tx.state("contract", issued.contract)
+        contract = None if row is None else app.contract_of(row)
+        Issuable(app).refuse(contract, note, f"{number}: no credit note")
         marks = list(runs.credit_marks(tx, [note], stamp))
         heard = deposits.credited(app, tx, note, stamp) if issued.kind == "deposit" else []
         app.write_in(tx, [note, *marks, *series.taken(stamp), *heard])

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from billing.allocation import whole_cents
 from billing.application import receivables, runs
 from billing.application.core import Billing
+from billing.application.issuable import Issuable
 from billing.application.receivables import Book, payment_id
 from billing.clauses.payment import due_on as payment_due_on
 from billing.clauses.vat import VatTotal, tax_on
@@ -168,6 +169,7 @@ class _Under:
         self.contract: Contract = app.contract_of(row)
         self.series: Series = runs.series_of(app, tx)
         self.stamp = Stamp(app.clock(), by or app.user)
+        self.issuable = Issuable(app)
 
     def add(self, decisions: Iterable[ContractEvent]) -> list[ContractEvent]:
         """The decisions as they are recorded; the contract is as they leave it."""
@@ -280,7 +282,9 @@ class _Under:
         if due_on is None:
             payment = self.contract.terms_on(issued_on).payment
             due_on = issued_on if paid_by else payment_due_on(payment, issued_on)
-        yield deposit_invoice(self.contract, event, max(due_on, issued_on), self.stamp)
+        issued = deposit_invoice(self.contract, event, max(due_on, issued_on), self.stamp)
+        self.issuable.refuse(self.contract, issued, f"{self.contract.number}: no deposit invoice")
+        yield issued
 
     def credit(self, advance: Advance, gross: Decimal, on: date, reason: str) -> Iterator[Event]:
         """A credit note on a deposit invoice, tax included; all that is left ends its tax."""
@@ -312,6 +316,7 @@ class _Under:
         )
         total = replace(note.vat[0], tax=tax, rounding=tax - tax_on(net, advance.vat_rate))
         note = replace(note, vat=(total,), tax=tax, gross=gross)
+        self.issuable.refuse(self.contract, note, f"{advance.invoice}: no credit note")
         yield note
         yield from self.add([_credited(note, on)])
 

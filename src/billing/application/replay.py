@@ -23,8 +23,10 @@ from msgspec import Struct
 from billing import __version__
 from billing.application import runs
 from billing.application.core import Billing
+from billing.application.issuable import Issuable
 from billing.application.states import contract_row
 from billing.contract.state import Contract, apply
+from billing.documents.faults import FRENCH_RULES_FROM
 from billing.events import TOPICS, Event
 from billing.events.contract import (
     ContractAssigned,
@@ -40,7 +42,7 @@ from billing.events.invoice import (
 )
 from billing.events.run import BillingRunClosed, BillingRunOpened
 from billing.identity import invoice_id, stream
-from billing.month import Issued, Outcome, Series, Stamp, Totals, decide, issue
+from billing.month import Issued, Outcome, Series, Stamp, Totals, decide, issue, set_aside
 from billing.numbering import name as sequence_name
 from billing.record import UnknownEvent, from_stored, to_stored
 from billing.refusal import Refused
@@ -128,16 +130,22 @@ class _AsRecorded(Series):
     What it was asked for is kept, so that the sequence itself can be looked over afterwards.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, not_before: date | None = None) -> None:
         super().__init__(lambda _supplier, _year: None, lambda _supplier: "")
         self.next: list[tuple[str, date | None]] = []
         self.asked: list[tuple[str, date, str, date]] = []
+        self._not_before = not_before
+
+    def give_back(self) -> None:
+        """They were not taken after all."""
+        self.asked.clear()
 
     def take(self, supplier: str, day: date) -> tuple[str, date]:
         """The number recorded for this document."""
         given, issued_on = self.next.pop(0) if self.next else ("", None)
-        self.asked.append((supplier, day, given, issued_on or day))
-        return given, issued_on or day
+        issued_on = issued_on or max(day, self._not_before or day)
+        self.asked.append((supplier, day, given, issued_on))
+        return given, issued_on
 
 
 class _Ranks:
@@ -200,6 +208,7 @@ class _Replay:
         self.by = recorded_by(name)
         self.stamp = Stamp(self.opened.recorded_at, self.by, name)
         self.book: IndexBook = app.book_at(self.opened.log_position)
+        self.fault = Issuable(app, self.opened.log_position)
         self.stopped = dict(self.opened.stopped)
         self.totals = Totals()
         self.numbers: dict[tuple[str, int], _Ranks] = {}
@@ -282,6 +291,7 @@ class _Replay:
         self.families = {**self._read(parents - streams.keys()), **streams}
         self.documents = self._read_documents(streams.values())
         rows = {row.id: row for row in self.app.store.states("contract", ids=ids)}
+        self.fault.read(rows.values())
         for one in streams.values():
             self.contracts += 1
             try:
@@ -410,12 +420,20 @@ class _Replay:
         return decided, False, aside
 
     def _carried_out(self, outcome: Outcome) -> Iterator[Outcome]:
-        """What the run may have made of a decision: a credit above what is left sets it aside.
+        """What the run may have made of a decision, which it sets aside for two reasons.
 
-        How much was left at that moment is not in the contract: each moment of the invoice is
-        tried, from the last back to its issue.
+        A document that could not be printed: its day was the one asked for, or a later one that
+        the numbers before it had. A credit above what is left: how much that was is not in the
+        contract, so each moment of the invoice is tried, from the last back to its issue.
         """
         yield outcome
+        told: list[str] = []
+        for not_before in (None, FRENCH_RULES_FROM) if outcome.bills else ():
+            series = _AsRecorded(not_before)
+            aside = issue(outcome, series, self.opened.earliest, self.stamp, self.fault).aside
+            if aside is not None and aside is not outcome.aside and aside.reason not in told:
+                told.append(aside.reason)
+                yield set_aside(outcome, aside.clause, aside.reason, self.stamp)
         credited = {
             invoice_id(credit.issuer or outcome.after.supplier, credit.invoice)
             for due in outcome.bills
@@ -521,7 +539,8 @@ class _Replay:
             if isinstance(event, InstalmentBilled):
                 numbers = (event.invoice, *event.credit_notes)
                 series.next += [self._numbered(one, event, number) for number in numbers if number]
-        return outcome, issue(outcome, series, self.opened.earliest, self.stamp), series
+        issued = issue(outcome, series, self.opened.earliest, self.stamp, self.fault)
+        return outcome, issued, series
 
     def _numbered(
         self, one: _Stream, billed: InstalmentBilled, number: str
@@ -561,7 +580,7 @@ class _Replay:
     def _compared(
         self, one: _Stream, place: int, again: tuple[Outcome, Issued, _AsRecorded], taken: int
     ) -> _Step:
-        outcome, issued, series = again
+        _, issued, series = again
         expected = issued.contract_events
         for rank in range(max(taken, len(expected))):
             version = place + rank + 1
@@ -572,7 +591,7 @@ class _Replay:
             self._invoice(one, document)
         for asked in series.asked:
             self._number(one, *asked)
-        return _Step(max(1, taken), outcome.aside)
+        return _Step(max(1, taken), issued.aside)
 
     def _event(
         self,

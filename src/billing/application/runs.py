@@ -30,6 +30,7 @@ from msgspec.structs import replace
 from billing import __version__, invoice, numbering
 from billing.application import mandates
 from billing.application.core import Billing
+from billing.application.issuable import Issuable
 from billing.application.states import KINDS, contract_row, fewer_collections, row_of, shorter_turns
 from billing.contract.state import Contract
 from billing.events import Event, stamped
@@ -133,10 +134,12 @@ class _Pass:
         self.underway: tuple[list[_Entry], _Numbered, Future[None]] | None = None
         self.numbers: dict[tuple[str, int], Numbers] = {}  # After all chunks, written or not yet.
         self.prefix = cache(_prefixes(app))
+        self.fault = Issuable(app, position)
         self.ahead: dict[UUID, Contract] = {}  # In a dry run, contracts whose term has moved.
 
     def decide(self, entries: Sequence[_Entry]) -> Iterator[Outcome]:
         """What the day brings to each contract; parents before those linked to them."""
+        self.fault.read(entry.row for entry in entries)
         after: dict[UUID, Contract] = {}
         missing = {entry.row.parent for entry in entries if entry.row.parent is not None}
         if missing:
@@ -248,14 +251,14 @@ def preview(
         for entries in _days(current, chunk):
             for decided in current.decide(entries):
                 outcome = creditable(app.store, decided, stamp)
-                current.note(outcome.before.number, outcome.aside)
-                issued = issue(outcome, series, earliest, current.stamp)
+                issued = issue(outcome, series, earliest, current.stamp, current.fault)
+                current.note(outcome.before.number, issued.aside)
                 if issued.after.term != outcome.before.term:
                     current.ahead[outcome.id] = issued.after
                 for event in (*issued.contract_events, *issued.invoices):
                     current.totals.add(event)
                 row = contract_row(outcome.id, issued.after) if issued.contract_events else None
-                if row is not None and _due_again(current, outcome, row):
+                if row is not None and _due_again(current, issued, row):
                     _again(current, [row])
                 else:
                     current.contracts += 1
@@ -338,6 +341,7 @@ def _join(current: _Pass) -> None:
         return
     theirs = _resumed(current.app, found)
     current.stamp, current.book, current.position = theirs.stamp, theirs.book, theirs.position
+    current.fault = theirs.fault
     current.stopped = theirs.stopped
     current.opened = True
 
@@ -391,8 +395,8 @@ def _key(row: StateRow) -> _Key:
     return row.next_due, row.rank, row.name
 
 
-def _due_again(current: _Pass, outcome: Outcome, row: StateRow) -> bool:
-    if outcome.aside is not None and outcome.aside.held:
+def _due_again(current: _Pass, issued: Issued, row: StateRow) -> bool:
+    if issued.aside is not None and issued.aside.held:
         return False
     return row.next_due is not None and row.next_due < current.until
 
@@ -493,8 +497,8 @@ def _numbered(current: _Pass, outcomes: Iterable[Outcome], series: Series) -> _N
     """The outcomes with their numbers, encoded."""
     made = _Numbered(series)
     for outcome in outcomes:
-        made.asides.append((outcome.before.number, outcome.aside))
-        issued = issue(outcome, series, current.earliest, current.stamp)
+        issued = issue(outcome, series, current.earliest, current.stamp, current.fault)
+        made.asides.append((outcome.before.number, issued.aside))
         if not issued.contract_events:
             continue
         for event in issued.contract_events:
@@ -509,7 +513,7 @@ def _numbered(current: _Pass, outcomes: Iterable[Outcome], series: Series) -> _N
         row = contract_row(outcome.id, issued.after)
         made.rows.append(row)
         made.expected.append(outcome.before.version)
-        if _due_again(current, outcome, row):
+        if _due_again(current, issued, row):
             made.again.append(row)
     return made
 

@@ -43,6 +43,16 @@ def siren(number: str) -> str:
     return compact
 
 
+def is_siren(compact: str) -> bool:
+    """Whether it is one, without any space."""
+    return len(compact) == 9 and compact.isascii() and compact.isdigit() and _luhn(compact)
+
+
+def french_vat_number(siren: str) -> str:
+    """The VAT number of a company: its SIREN after a key worked out from it."""
+    return f"FR{(12 + 3 * int(siren)) % 97:02}{siren}"
+
+
 def siret(number: str) -> str:
     """A French establishment: a SIREN and five digits, the last of which is the key."""
     from stdnum.fr import siret as rule
@@ -57,9 +67,12 @@ def siret(number: str) -> str:
 
 def vat_number(number: str) -> str:
     """A VAT number of the European Union, with its country (numéro de TVA intracommunautaire)."""
+    compact = _compact(number)
+    company = compact[4:]
+    if is_siren(company) and compact == french_vat_number(company):
+        return compact  # As most are; the library takes 40 µs.
     from stdnum.eu import vat as rule
 
-    compact = _compact(number)
     if not rule.is_valid(compact):
         raise ValueError(
             "a VAT number was expected, as FR and eleven characters: its key does not fit"
@@ -134,8 +147,9 @@ def _told(error: Exception, otherwise: str) -> str:
 
 
 def _luhn(digits: str) -> bool:
-    doubled = (
-        sum(divmod(int(digit) * 2, 10)) if place % 2 else int(digit)
-        for place, digit in enumerate(reversed(digits))
-    )
-    return sum(doubled) % 10 == 0
+    once, twice = digits[::-2], digits[-2::-2].translate(_DOUBLED)
+    return (sum(map(int, once)) + sum(map(int, twice))) % 10 == 0
+
+
+_DOUBLED = str.maketrans("0123456789", "0246813579")
+"""Each digit doubled, and the two digits of what comes out added."""
