@@ -202,6 +202,14 @@ def in_time_until(r: Receivable) -> date | None:
     return r.payable_on
 
 
+def ages_from(r: Receivable) -> date:
+    """The day from which a document ages, as the arrears count it: the last to pay.
+
+    Where the supplier alone is late, that of the debit it asked for in the end.
+    """
+    return in_time_until(r) or max(r.payable_on, *(one.collected_on for one in r.debits))
+
+
 def asked_for(r: Receivable) -> Receivable:
     """A document its supplier can debit no more, as its lateness is charged.
 

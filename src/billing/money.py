@@ -73,7 +73,8 @@ def share_of(amount: Decimal, over: int, under: int) -> Decimal:
     """`amount × over / under`, rounded once to the cent."""
     if over == under:
         return to_cents(amount)
-    return rounded(Fraction(amount) * over / under, 2)
+    numerator, denominator = amount.as_integer_ratio()
+    return rounded_ratio(numerator * over, denominator * under, 2)
 
 
 def instalment(amount: Exact, part: int, parts: int) -> Decimal:

@@ -186,7 +186,7 @@ def test_a_database_that_another_process_holds_is_busy(
 
     opened = Store.open.__func__  # type: ignore[attr-defined]
     monkeypatch.setattr(
-        Store, "open", classmethod(lambda cls, url: opened(cls, url, lock_timeout=0.1))
+        Store, "open", classmethod(lambda cls, url, **_: opened(cls, url, lock_timeout=0.1))
     )
     with held(signed):
         said = signed.is_refused(

@@ -32,7 +32,7 @@ from billing.events import Event
 from billing.events.contract import Party
 from billing.events.party import Identity, MandateSigned
 from billing.events.run import FormRecorded
-from billing.forms import contract_from_text, form_from_text, read_contract
+from billing.forms import contract_from_text, contract_from_values, form_from_text, read_contract
 from billing.forms.fields import Checker, merged, schema_of, shape_of, suggestion
 from billing.forms.form import Form, Per
 from billing.forms.toml_text import Key
@@ -138,19 +138,25 @@ class Base(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 
 
 class Sign(Action, frozen=True):
-    """Sign a contract from its file (`path`, relative to the life file) or from its `text`."""
+    """Sign a contract from its file (`path`, relative to the life file) or from its `text`.
+
+    Or from its `values`: what such a file holds, as a table.
+    """
 
     path: str = ""
     text: str = ""
+    values: dict[str, Any] = {}
     folders: tuple[str, ...] = ()
 
     def told(self, app: Billing) -> Told:
-        if bool(self.path) == bool(self.text):
-            raise Refused("a signature needs the path of a contract file, or its text")
+        if sum(map(bool, (self.path, self.text, self.values))) != 1:
+            raise Refused("a signature needs the path of a contract file, its text or its values")
         if self.path:
             file = read_contract(self.path, folders=self.folders)
-        else:
+        elif self.text:
             file = contract_from_text(self.text, folders=self.folders)
+        else:
+            file = contract_from_values(self.values, folders=self.folders)
         _past(app, file.signed_on, f"{file.path}: signed_on")
         signed = commands.sign_contract(app, file)
         return Told(list(signed.events), signed.findings)

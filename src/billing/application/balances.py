@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from billing.application.core import Billing
 from billing.application.receivables import Book, book
-from billing.arrears import in_time_until
+from billing.arrears import ages_from
 from billing.dates import DAY, NEVER, Period, month_of
 from billing.money import ZERO, rounded
 from billing.payment import Payment
@@ -140,7 +140,7 @@ def aged(
             add(r.client, "credit", owed)
         elif owed:
             kept, released = (min(part, owed) for part in _withheld(r, at))
-            payable = _payable_on(r)
+            payable = ages_from(r)
             late = max((at - payable).days, 0)
             since = max((at - max(payable, r.released_on or payable)).days, 0)
             add(r.client, "not_due", kept)
@@ -164,14 +164,6 @@ def aged(
         _line("", whole),
         tuple(sorted(documents, key=lambda d: (d.client, d.due_on, d.number))),
     )
-
-
-def _payable_on(r: Receivable) -> date:
-    """The day from which it ages, as the arrears count it: the last to pay.
-
-    Where the supplier alone is late, that of the debit it asked for in the end.
-    """
-    return in_time_until(r) or max(r.payable_on, *(one.collected_on for one in r.debits))
 
 
 def _open(r: Receivable, owed: Decimal, withheld: Decimal, late: int, payable_on: date) -> Open:

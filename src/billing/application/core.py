@@ -9,6 +9,7 @@ import getpass
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any, ClassVar
@@ -75,6 +76,8 @@ class Billing(Application[UUID]):
         "DATABASE_URL": "sqlite:///billing.db",
     }
 
+    _lent = False
+
     def __init__(
         self,
         env: dict[str, str] | None = None,
@@ -87,6 +90,22 @@ class Billing(Application[UUID]):
         self.store: Store = self.recorder.store  # type: ignore[attr-defined]
         self._book: tuple[int, IndexBook] | None = None
         self._terms_known: set[str] = set()
+
+    def acting(self, user: str, store: Store | None = None) -> Billing:
+        """This application for another user: one command of a server that takes many's.
+
+        `store` is the same database with a condition of its own on what is written.
+        """
+        twin = copy(self)
+        twin.user = user
+        twin.store = store or self.store
+        twin._lent = True
+        return twin
+
+    def close(self) -> None:
+        """Lets go of the database, unless it is another application's: a twin goes by itself."""
+        if not self._lent:
+            super().close()
 
     def construct_mapper(self) -> Mapper[UUID]:
         """Our own encoding of events, beneath the library's event store."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
@@ -16,7 +17,8 @@ from msgspec.structs import replace
 
 from billing.application.core import Billing
 from billing.clauses.renewal import last_day_for_notice, prompt_on
-from billing.contract.state import Contract
+from billing.contract import renew
+from billing.contract.state import Contract, apply
 from billing.dates import DAY, NEVER, Period
 from billing.events.invoice import InvoiceIssued
 from billing.identity import contract_id
@@ -52,6 +54,16 @@ class Coming(Struct, frozen=True):
     late: bool = False
 
 
+class Ahead(NamedTuple):
+    """A day to come, told in the same words whatever day it is; from `lapses_on` on, no more."""
+
+    on: date
+    what: str
+    told: str
+    net: Decimal | None = None
+    lapses_on: date = NEVER
+
+
 class Forecast(NamedTuple):
     """An invoice to come, at the prices and indices of today."""
 
@@ -78,7 +90,7 @@ def standing(contract: Contract, on: date) -> Standing:
     if contract.cancelled_on is not None:
         return Standing("cancelled", contract.cancelled_on)
     if end is not None and on >= end:
-        return Standing("ended", end, contract.cause.replace("_", " ") or _why_it_ends(contract))
+        return Standing("ended", end, why_it_ends(contract))
     if not contract.billable:
         return Standing("waiting for acceptance", contract.signed_on, "no acceptance is signed yet")
     if contract.suspended_on is not None:
@@ -88,10 +100,7 @@ def standing(contract: Contract, on: date) -> Standing:
         return Standing("set aside", aside.due_on, f"{aside.clause}: {aside.reason}")
     if on < contract.starts_on:
         return Standing("to start", contract.starts_on)
-    why = "its growth is blocked (overrun)" if contract.blocked else ""
-    if aside is not None:
-        why = f"billed without its {aside.clause}: {aside.reason}"
-    return Standing("running", contract.starts_on, why)
+    return Standing("running", contract.starts_on, why_it_runs(contract))
 
 
 def needs_someone(contract: Contract) -> bool:
@@ -99,7 +108,10 @@ def needs_someone(contract: Contract) -> bool:
     return contract.aside is not None and contract.next_due() is not None
 
 
-def _why_it_ends(contract: Contract) -> str:
+def why_it_ends(contract: Contract) -> str:
+    """Why the contract has an end, for one that has."""
+    if contract.cause:
+        return contract.cause.replace("_", " ")
     if contract.noticed_end is not None:
         return "notice was given"
     if contract.terms.renewal.kind == "offer":
@@ -107,88 +119,124 @@ def _why_it_ends(contract: Contract) -> str:
     return "its term is over"
 
 
+def why_it_runs(contract: Contract) -> str:
+    """What is to be known of a contract while it runs, if anything is."""
+    aside = contract.aside
+    if aside is not None:
+        return f"billed without its {aside.clause}: {aside.reason}"
+    return "its growth is blocked (overrun)" if contract.blocked else ""
+
+
 def comings(contract: Contract, today: date, first: Forecast | None = None) -> Iterator[Coming]:
     """The next day of each kind for the contract: what to send, to do, to expect, in any order."""
+    if contract.cancelled_on is not None:
+        return
+    number, client = contract.number, contract.client
+    for on, what, told, net, lapses_on in ahead(contract):
+        if today < lapses_on:
+            yield Coming(on, number, client, what, told, net, on < today)
+    if first is not None:
+        period = f" for {first.period}" if first.period else ""
+        told = f"next invoice{period}"
+        yield Coming(first.on, number, client, "invoice", told, first.net, first.on < today)
 
-    def coming(on: date, what: str, told: str, net: Decimal | None = None) -> Coming:
-        late = on < today
-        return Coming(on, contract.number, contract.client, what, told, net, late)
 
+def ahead(contract: Contract) -> Iterator[Ahead]:
+    """The same but for the next invoice, whatever day it is: each until it lapses."""
     if contract.cancelled_on is not None:
         return
     end = contract.ends_on
-    yield from _before_the_end(contract, today, coming)
-    if first is not None:
-        period = f" for {first.period}" if first.period else ""
-        yield coming(first.on, "invoice", f"next invoice{period}", first.net)
+    yield from _before_the_end(contract, end)
     revision = contract.next_revision_on
-    billing_goes_on = contract.billable and contract.next_instalment() is not None
-    if revision is not None and revision < (end or NEVER) and billing_goes_on:
+    if revision is not None and revision < (end or NEVER) and contract.billable:
         aside = contract.aside
-        waits = aside is not None and aside.clause == "revision"
-        told = f"revision waits: {aside.reason}" if aside and waits else "revision"
-        yield coming(revision, "revision", told)
-    if end is not None and end > today:
-        why = contract.cause.replace("_", " ") or _why_it_ends(contract)
-        yield coming(end - DAY, "end", f"last day of the contract ({why})")
+        if contract.next_instalment() is not None:
+            waits = aside is not None and aside.clause == "revision"
+            told = f"revision waits: {aside.reason}" if aside and waits else "revision"
+            yield Ahead(revision, "revision", told)
     if end is not None:
+        told = f"last day of the contract ({why_it_ends(contract)})"
+        yield Ahead(end - DAY, "end", told, lapses_on=end)
         for task in contract.terms.tasks:
             if task.code not in contract.tasks_done:
                 days = timedelta(days=task.days_after_end)
-                yield coming(end + days, "task", f"{task.code}: {task.label}, at the latest")
-    yield from _of_the_cover(contract, today, coming)
+                yield Ahead(end + days, "task", f"{task.code}: {task.label}, at the latest")
+    yield from _of_the_cover(contract, end or NEVER)
     for clock in contract.clocks:
         if clock.allowed_from is not None and (end is None or clock.allowed_from < end):
             allows = " or ".join(clock.allows)
             told = f"the letter of {clock.sent_on} ({clock.clock}) allows to {allows}"
-            yield coming(clock.allowed_from, "clock", told)
+            yield Ahead(clock.allowed_from, "clock", told)
 
 
-def _before_the_end(
-    contract: Contract, today: date, coming: Callable[..., Coming]
-) -> Iterator[Coming]:
+def _before_the_end(contract: Contract, end: date | None) -> Iterator[Ahead]:
     term, renewal = contract.term, contract.terms.renewal
-    if term is None or (term.end <= today and contract.ends_on is not None):
+    if term is None:
         return
+    # Where no other term follows, there is nothing left to send or to say once this one is over.
+    lapses = NEVER if end is None else term.end
+    goes_on = (end or NEVER) > term.end
     offers = renewal.kind == "offer" and contract.terminated_on is None
-    if (contract.goes_on or offers) and contract.offered is None:
+    if (goes_on or offers) and contract.offered is None:
         day = prompt_on(renewal, term)
         if day is not None:
             what = "offer" if offers else "quote"
-            yield coming(day, what, f"renewal {what} to send, the term ends on {term.last_day}")
+            told = f"renewal {what} to send, the term ends on {term.last_day}"
+            yield Ahead(day, what, told, lapses_on=lapses)
     if offers and contract.offered is not None and not contract.offer_accepted:
-        yield coming(term.last_day, "offer", "last day to accept the renewal offered")
-    if contract.goes_on and renewal.kind == "tacit":
+        told = "last day to accept the renewal offered"
+        yield Ahead(term.last_day, "offer", told, lapses_on=lapses)
+    if not goes_on:
+        return
+    if renewal.kind == "tacit":
         day = last_day_for_notice(renewal, term)
-        if day >= today:
-            counted = "sent" if renewal.notice.counted_on == "dispatch" else "received"
-            yield coming(day, "notice", f"last day for a notice, {counted}, against renewal")
-    if contract.goes_on:
-        yield coming(term.end, "renewal", f"renewal ({renewal.kind})")
+        counted = "sent" if renewal.notice.counted_on == "dispatch" else "received"
+        told = f"last day for a notice, {counted}, against renewal"
+        yield Ahead(day, "notice", told, lapses_on=min(lapses, day + DAY))
+    yield Ahead(term.end, "renewal", f"renewal ({renewal.kind})", lapses_on=lapses)
 
 
-def _of_the_cover(
-    contract: Contract, today: date, coming: Callable[..., Coming]
-) -> Iterator[Coming]:
-    end = contract.ends_on or NEVER
+def _of_the_cover(contract: Contract, end: date) -> Iterator[Ahead]:
+    warranted = contract.terms.cover.warranty_kinds
     for covered in contract.items:
-        item = covered.item
-        open_ended = covered.until is None
-        if open_ended and item.kind in contract.terms.cover.warranty_kinds:
-            until = item.warranty_until
-            if until is not None and until < end:
-                yield coming(
-                    until, "warranty", f"last day of warranty of {item.code}, then it leaves"
-                )
-        if covered.until is not None and today <= covered.until < end:
-            yield coming(covered.until, "fee end", f"the fee of {item.code} ends")
-        if open_ended and item.discount and item.discount_until and item.discount_until >= today:
-            yield coming(
-                item.discount_until, "discount", f"last day of the discount on {item.code}"
-            )
+        item, until = covered.item, covered.until
+        if until is not None:
+            if until < end:
+                told = f"the fee of {item.code} ends"
+                yield Ahead(until, "fee end", told, lapses_on=until + DAY)
+            continue
+        day = item.warranty_until
+        if day is not None and item.kind in warranted and day < end:
+            yield Ahead(day, "warranty", f"last day of warranty of {item.code}, then it leaves")
+        if item.discount and (day := item.discount_until):
+            told = f"last day of the discount on {item.code}"
+            yield Ahead(day, "discount", told, lapses_on=day + DAY)
     for exchange in contract.exchanges:
         told = f"{exchange.code} is due back, else {exchange.list_price} € are billed"
-        yield coming(exchange.return_by, "return", told, exchange.list_price)
+        yield Ahead(exchange.return_by, "return", told, exchange.list_price)
+
+
+def next_billed(contract: Contract) -> tuple[date, Period | None] | None:
+    """The next day fees or charges are due to be billed, and the period of the fees, whatever day
+    it is and whether or not there will be anything to pay.
+
+    Once a term is billed whole, the first period of the term that follows; of a contract that
+    follows another, only once that one is renewed.
+    """
+    days: list[tuple[date, Period | None]] = []
+    if contract.billable or contract.cancelled_on is not None:
+        days += [(pending.charge.due_on, None) for pending in contract.pending]
+    if contract.billable:
+        instalment, earliest = contract.next_instalment(), date.min
+        if instalment is None and (term := contract.term) is not None:
+            for event in renew.due(contract, term.end, None):
+                instalment, earliest = apply(contract, event).next_instalment(), term.end
+        if instalment is not None:
+            days.append((max(earliest, instalment.day), instalment.days))
+    if not days:
+        return None
+    on = min(days, key=itemgetter(0))[0]
+    return on, next((period for day, period in days if day == on and period), None)
 
 
 def forecast(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from billing.bank.reasons import sentence
@@ -31,10 +32,10 @@ def told(event: Event) -> str:
 
 def happened_on(event: Event) -> date:
     """The day it is about: when it takes effect, not when it was recorded."""
-    if isinstance(event, iv.InvoiceIssued):
+    if isinstance(event, iv.InvoiceIssued | iv.DebitNoteIssued):
         return event.issued_on
-    for name in _DAYS:
-        day = getattr(event, name, None)
+    for name in _days_of(type(event)):
+        day = getattr(event, name)
         if isinstance(day, Period):
             return day.start
         if isinstance(day, date):
@@ -50,6 +51,12 @@ _DAYS = (
     "disputed_on", "settled_on",
     "term", "period",
 )  # fmt: skip
+
+
+@cache
+def _days_of(kind: type[Event]) -> tuple[str, ...]:
+    """The fields of a kind of event that may say it, in that order."""
+    return tuple(name for name in _DAYS if name in kind.__struct_fields__)
 
 
 def per(months: int) -> str:

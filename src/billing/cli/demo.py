@@ -250,5 +250,7 @@ def _next(seen: dict[str, Any]) -> str:
         "  billing chase 2026-11-22 --dry-run        what is late, and what it would bring\n"
         "  billing owed --documents                  who owes what, and how late\n"
         "  billing verify 2026-11                    November done again and compared\n"
+        "  billing serve --open                      the API: http://127.0.0.1:8000/docs, open to\n"
+        "                                            this machine alone, no key asked\n"
         "  billing --help"
     )

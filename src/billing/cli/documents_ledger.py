@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--chart",
+    envvar="BILLING_CHART",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="The house's accounts and journals, as TOML; else the French defaults.",
+    help="The house's accounts and journals, as TOML. Else BILLING_CHART, else French defaults.",
 )
 @click.option(
     "--encoding",

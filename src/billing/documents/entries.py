@@ -170,13 +170,25 @@ OfPayment = Received | Identified | Rejected | Refunded | Part
 
 
 class Books:
-    """Whose books, of which days, on which accounts; entries of other days are left out."""
+    """Whose books, of which days, on which accounts; entries of other days are left out.
 
-    def __init__(self, chart: Chart, days: Period, *, closed: bool = True) -> None:
+    At `closings` income of later days is set aside: the days before and at their end, the latter
+    once they are `closed`, unless others are told.
+    """
+
+    def __init__(
+        self,
+        chart: Chart,
+        days: Period,
+        *,
+        closed: bool = True,
+        closings: Sequence[date] | None = None,
+    ) -> None:
         self.chart = chart
         self.days = days
-        closing_days = (days.start - DAY, days.last_day)
-        self.closings = closing_days if closed else closing_days[:1]
+        if closings is None:
+            closings = (days.start - DAY, days.last_day) if closed else (days.start - DAY,)
+        self.closings = closings
 
     def when(self, on: date, recorded_at: datetime) -> When:
         """The day it is booked, and the day it was validated: never before it happened."""
@@ -534,13 +546,19 @@ def _of_payment(books: Books, first: Received, fact: OfPayment) -> tuple[Entry, 
             label = f"Remboursement {ref}"
             return when.entry("bank", "refunded", ref), [Line(bank, -fact.amount, label)]
         case Part():
-            if when == first.when:
-                return when.entry("bank", "paid", ref), fact.lines
-            if fact.amount < 0:
-                return when.entry("bank", "rejected", ref), fact.lines
-            return when.entry("misc", "allocated", ref), fact.lines
+            return part_entry(first, fact), fact.lines
         case Identified():
             return when.entry("misc", "identified", ref), []
+
+
+def part_entry(first: Received, part: Part) -> Entry:
+    """The entry a document has its part of a payment in: the money's own, if both are one day's."""
+    ref, when = first.reference, part.when
+    if when == first.when:
+        return when.entry("bank", "paid", ref)
+    if part.amount < 0:
+        return when.entry("bank", "rejected", ref)
+    return when.entry("misc", "allocated", ref)
 
 
 def _rest(

@@ -7,6 +7,7 @@ a form and gives parties, dates, items and prices. README.md here says how both 
 from billing.forms.contract_file import (
     ContractFile,
     contract_from_text,
+    contract_from_values,
     contract_schema,
     read_contract,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "FieldError",
     "Form",
     "contract_from_text",
+    "contract_from_values",
     "contract_schema",
     "form_from_text",
     "form_schema",

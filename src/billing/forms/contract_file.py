@@ -202,8 +202,19 @@ def contract_from_text(
     text: str, path: str = "contract", *, folders: Iterable[Folder] = ()
 ) -> ContractFile:
     """The same from the text of a file."""
-    values = values_of(text, path)
-    checker = Checker(path, Lines(text))
+    return _contract(values_of(text, path), Checker(path, Lines(text)), folders)
+
+
+def contract_from_values(
+    values: Mapping[str, Any], path: str = "contract", *, folders: Iterable[Folder] = ()
+) -> ContractFile:
+    """The same from what such a file holds, told as JSON: days and amounts are texts."""
+    return _contract(values, Checker(path), folders)
+
+
+def _contract(
+    values: Mapping[str, Any], checker: Checker, folders: Iterable[Folder]
+) -> ContractFile:
     said = checker.check(shape_of(ContractEntry), values, ())
     form, variant = _form(checker, said, folders)
     supplier = _party(checker, said, "supplier", form.supplier) if form else None
@@ -219,7 +230,7 @@ def contract_from_text(
     if checker.errors or not (form and supplier and client):
         raise BadFile(checker.errors)
     return ContractFile(
-        path=path,
+        path=checker.path,
         form=form,
         variant=variant,
         number=said["number"],

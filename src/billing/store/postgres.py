@@ -32,6 +32,9 @@ from billing.store.schema import (
 )
 
 APPEND_LOCK = int.from_bytes(b"billing", "big")
+CHANNEL = "billing_log"
+"""What whoever follows the log listens to. A commit that notifies waits its turn among those that
+do; appenders take turns already."""
 
 _COLUMNS = "position, originator_id, originator_version, topic, state"
 _CHANGING = ("version", "rank", "next_due", "parent", "body")  # Not the kind, not the name.
@@ -115,6 +118,7 @@ class PostgreSQL:
         positions = map(_POSITION, repeat(5), repeat(8), range(first, first + len(rows)))
         fields = chain.from_iterable(zip(positions, rows, strict=True))
         _copy_in(connection, f"events ({_COLUMNS})", fields)
+        _cursor(connection).execute(f"NOTIFY {CHANNEL}")
 
     def log_page(
         self, connection: Connection, start: int, stop: int, topics: Sequence[str]
@@ -146,12 +150,15 @@ class PostgreSQL:
             for id, told, bodies in cursor.fetchall()
         ]
 
-    def streams(self, connection: Connection, ids: Sequence[UUID]) -> Iterator[StoredEvent]:
+    def streams(
+        self, connection: Connection, ids: Sequence[UUID], topics: Sequence[str]
+    ) -> Iterator[StoredEvent]:
         data = _copy_out(
             connection,
             f"SELECT {_COLUMNS} FROM events WHERE originator_id = ANY(%s::uuid[])"
+            f"{' AND topic = ANY(%s)' if topics else ''}"
             " ORDER BY originator_id, originator_version",
-            ([str(id) for id in ids],),
+            ([str(id) for id in ids], *([list(topics)] if topics else [])),
         )
         return (event for _, event in _events(data))
 

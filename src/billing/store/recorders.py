@@ -164,13 +164,14 @@ class Factory(InfrastructureFactory[StoreTrackingRecorder]):
     """Builds recorders that share one store."""
 
     DATABASE_URL = "DATABASE_URL"
+    POOL_SIZE = "POOL_SIZE"  # As many connections as threads that use them at once.
 
     def __init__(self, env: Environment | EnvType | None) -> None:
         super().__init__(env)
         url = self.env.get(self.DATABASE_URL)
         if not url:
             raise StoreError("No DATABASE_URL: set it to sqlite:///path/file.db or postgresql://…")
-        self.store = Store.open(url)
+        self.store = Store.open(url, pool_size=int(self.env.get(self.POOL_SIZE, "10")))
 
     def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
         if purpose != "events":

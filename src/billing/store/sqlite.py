@@ -127,13 +127,16 @@ class SQLite:
             bodies.append(state)
         return found
 
-    def streams(self, connection: Connection, ids: Sequence[UUID]) -> Iterator[StoredEvent]:
+    def streams(
+        self, connection: Connection, ids: Sequence[UUID], topics: Sequence[str]
+    ) -> Iterator[StoredEvent]:
         known = {id.bytes: id for id in ids}
+        of_topics = f" AND topic IN ({_marks(topics)})" if topics else ""
         query = (
             "SELECT originator_id, originator_version, topic, state FROM events WHERE originator_id"
-            f" IN ({_marks(ids)}) ORDER BY originator_id, originator_version"
+            f" IN ({_marks(ids)}){of_topics} ORDER BY originator_id, originator_version"
         )
-        found = _driver(connection).execute(query, list(known)).fetchall()
+        found = _driver(connection).execute(query, [*known, *topics]).fetchall()
         return (
             stored_event(known[id], version, topic, state) for id, version, topic, state in found
         )

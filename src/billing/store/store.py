@@ -8,9 +8,10 @@ until the commit; read, decide and `encode` before it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain, islice, product
@@ -80,7 +81,9 @@ class Database(Protocol):
     def stream_page(
         self, connection: Connection, first: UUID, last: UUID, topics: Sequence[str]
     ) -> list[Stream]: ...
-    def streams(self, connection: Connection, ids: Sequence[UUID]) -> Iterator[StoredEvent]: ...
+    def streams(
+        self, connection: Connection, ids: Sequence[UUID], topics: Sequence[str]
+    ) -> Iterator[StoredEvent]: ...
     def states(
         self,
         connection: Connection,
@@ -145,11 +148,12 @@ class Reading:
             # die young, and the garbage collector, which took 40 % of the time, never wakes.
             yield page
 
-    def read_events(self, ids: Iterable[UUID]) -> Iterator[StoredEvent]:
-        """All events of these streams, by stream and version."""
+    def read_events(self, ids: Iterable[UUID], topics: Iterable[str] = ()) -> Iterator[StoredEvent]:
+        """All events of these streams, or those of some topics, by stream and version."""
+        wanted = sorted(topics)
         for chunk in _chunks(sorted(set(ids), key=attrgetter("int")), STREAMS):
             with self._connection() as connection:
-                found = self._database.streams(connection, chunk)
+                found = self._database.streams(connection, chunk, wanted)
             yield from found
 
     def read_by_stream(self, topics: Sequence[str]) -> Iterator[Stream]:
@@ -291,7 +295,7 @@ class Tx(Reading):
         self._open = connection
         self._last: int | None = None  # The last position, once we hold the append lock.
         self._refused: StoreError | None = None
-        self.appended = False
+        self.appended = range(0)  # The positions taken, in a row: the lock is held to the end.
 
     def lock(self) -> None:
         """Be the only appender until this transaction ends."""
@@ -311,7 +315,7 @@ class Tx(Reading):
             with self._connection() as connection:
                 self._database.insert_events(connection, events.rows, positions.start)
             self._last = positions[-1]
-            self.appended = True
+            self.appended = range((self.appended or positions).start, positions.stop)
         return positions
 
     def put_states(self, rows: Sequence[StateRow], expected: Sequence[int] | None = None) -> None:
@@ -375,6 +379,14 @@ class Tx(Reading):
                 )
 
     @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """The connection, to write in this transaction to tables that are not the store's."""
+        if self._database.one_writer:
+            self.lock()
+        with self._connection() as connection:
+            yield connection
+
+    @contextmanager
     def _connection(self) -> Iterator[Connection]:
         if self._refused:
             raise self._refused
@@ -404,6 +416,7 @@ class Store(Reading):
         self._only: Connection | None = None
         self._turn = RLock() if database.in_memory else nullcontext()
         self._listeners: set[Event] = set()
+        self._last: Callable[[Tx], None] | None = None
 
     @classmethod
     def open(
@@ -440,6 +453,8 @@ class Store(Reading):
             tx = Tx(self._database, connection)
             try:
                 yield tx
+                if self._last is not None and tx.appended:
+                    self._last(tx)
                 tx._commit()
             except BaseException:
                 _roll_back(self._database, connection)
@@ -447,6 +462,12 @@ class Store(Reading):
         if tx.appended:
             for listener in tuple(self._listeners):
                 listener.set()
+
+    def ending_with(self, last: Callable[[Tx], None]) -> Store:
+        """This store, with a last word in each transaction that appends, written with it or not."""
+        twin = copy(self)
+        twin._last = last
+        return twin
 
     def delete_all_states(self) -> None:
         """Forget every current state, to rebuild them from the events."""
@@ -464,6 +485,12 @@ class Store(Reading):
     def unlisten(self, listener: Event) -> None:
         """Stop setting it."""
         self._listeners.discard(listener)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read by: every statement is a transaction of its own."""
+        with self._connection() as connection:
+            yield connection
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
