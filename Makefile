@@ -26,12 +26,14 @@ check: setup ## style, types, who imports whom, the published series
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m indices
 
-bench: setup ## contracts, events, money, documents and entries a second, on this machine
+bench: setup ## contracts, events, money, documents, entries, projections, requests a second, on this machine
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.money
 	$(BIN)/python -m tests.bench.bank
 	$(BIN)/python -m tests.bench.documents --times 1
 	$(BIN)/python -m tests.bench.ledger 20000
+	$(BIN)/python -m tests.bench.projections
+	$(BIN)/python -m tests.bench.api
 
 format: setup ## lay the code out, sort imports
 	$(BIN)/ruff check --fix
@@ -45,7 +47,7 @@ lock: setup ## requirements*.txt from pyproject.toml; UPGRADE=--upgrade for newe
 		--output-file requirements-dev.txt
 
 clean: ## remove the environment and the caches
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist .schemathesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Without uv, pip brings the locked one first: it installs the rest in a tenth of the time.

@@ -1,8 +1,7 @@
 """THE READ SIDE: answers, rebuilt at will from the record.
 
-Nothing here yet. What comes: view and runner, which keep rows and their position in the log in
-one transaction; then a module for each question asked of the record (contracts, prices, invoices,
-receivables, direct debits, revenue, ledger, runs, history), the API and the pages.
+`view` and `runner` keep rows and their position in the log in one transaction; a module for each
+question asked of the record; `analyst`, views for SQL; `api`, the same over HTTP.
 
 The arrow goes one way: projections reads `billing.events`, and `billing` never imports this.
 """

@@ -1,0 +1,50 @@
+"""The history (chronologie): a line for every event of the log, in words.
+
+What happened to a contract, an invoice, a payment, a mandate is what its stream has; the line says
+on which day it takes effect, who recorded it when, and what it comes to. The event's own data are
+not copied: they stand in the log at the line's position, and `telling.told` leaves out of them what
+is personal. No sentence says anything personal either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from sqlalchemy import Index, Table
+
+from billing.events import TOPICS
+from projections.tables import day, key, metadata, moment, position, stream, text, whole
+from projections.view import LogView, Noted, Told, happened_on, sentence
+
+history = Table(
+    "history",
+    metadata,
+    stream(),
+    position("position", "Of the event in the log", primary=True),
+    whole("version", "Of the event in its stream"),
+    key("topic", "What kind of event: contract.signed, invoice.issued …"),
+    day("on_day", "The day it is about: when it takes effect"),
+    moment("recorded_at", "When it was recorded"),
+    text("recorded_by", "By whom, or by which run"),
+    text("told", "What happened, in a sentence"),
+    comment="Every event, in words (chronologie)",
+)
+Index("history_stream", history.c.stream, history.c.version)
+
+
+class History(LogView):
+    """Every event in words."""
+
+    name = "history"
+    tables = (history,)
+    topics: ClassVar = frozenset(TOPICS)
+
+    def row(self, noted: Noted) -> Iterator[Told]:
+        """The line of an event."""
+        event = noted.event
+        row = (
+            noted.stream, noted.position, event.originator_version, noted.topic,
+            happened_on(event), event.recorded_at, event.recorded_by, sentence(event),
+        )  # fmt: skip
+        yield history, row

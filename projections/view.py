@@ -1,0 +1,317 @@
+"""What a projection is: tables, the events that change them, and the rows of a stream.
+
+The rows of a stream are a function of its events (StreamView), or of the state that billing keeps
+of it (StateView), and replace those that were there. So a projection that followed the log and one
+rebuilt from nothing hold the same rows, and a crash between the two repeats what it had done.
+A LogView has a row for each event, by its position.
+
+Views may be ahead of the position they are tracked at, never behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import chain, islice
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
+from sqlalchemy import Table
+
+from billing.application import Billing, receivables
+from billing.application.outlook import (
+    STATUSES,
+    Standing,
+    ahead,
+    next_billed,
+    standing,
+    why_it_ends,
+    why_it_runs,
+)
+from billing.application.receivables import client_id as party_id
+from billing.application.receivables import payment_id
+from billing.application.states import KINDS, Kind
+from billing.application.words import happened_on
+from billing.application.words import told as sentence
+from billing.bank_entry import Waiting
+from billing.clauses.fees import Item
+from billing.clauses.renewal import last_day_for_notice, prompt_on
+from billing.contract.state import Contract, Covered, Instalment, fold
+from billing.events import Event
+from billing.identity import contract_id, invoice_id
+from billing.mandate import Mandate
+from billing.party import Party
+from billing.payment import Payment
+from billing.record import from_stored
+from billing.store.store import Reading
+from projections.database import Row, Totals
+
+Rows = dict[Table, list[Row]]
+Told = tuple[Table, Row]
+T = TypeVar("T")
+
+PAGE = 2_000  # Streams whose rows are made at once.
+
+
+class Noted:
+    """An event of the log at its position, decoded when someone looks at it."""
+
+    def __init__(self, position: int, stored: StoredEvent) -> None:
+        self.position = position
+        self.stored = stored
+        self.stream: UUID = stored.originator_id  # type: ignore[assignment]
+        self.topic = stored.topic
+
+    @cached_property
+    def event(self) -> Event:
+        """The event. Raises UnknownEvent for what this program cannot read."""
+        return from_stored(self.stored)
+
+
+class Source:
+    """What rows are made from: the streams of the log, and the states billing keeps of them."""
+
+    def __init__(
+        self, app: Billing, batch: Sequence[Noted] = (), reading: Reading | None = None
+    ) -> None:
+        self.app = app
+        self.reading = reading or app.store  # The store, or a transaction that has written.
+        self._begun: dict[UUID, list[Noted]] = {}
+        for noted in batch:
+            if noted.stored.originator_version == 1:
+                self._begun[noted.stream] = [noted]
+            elif noted.stream in self._begun:
+                self._begun[noted.stream].append(noted)
+        self._read: dict[tuple[UUID, frozenset[str]], list[Noted]] = {}
+        self._states: dict[str, dict[UUID, Any]] = {}
+
+    def events(self, ids: Sequence[UUID], topics: frozenset[str]) -> dict[UUID, list[Event]]:
+        """The events of these topics in each stream.
+
+        A stream that begins in the batch is all there: what comes later will be asked for later.
+        """
+        missing = [id for id in ids if id not in self._begun and (id, topics) not in self._read]
+        for id in missing:
+            self._read[id, topics] = []
+        for stored in self.reading.read_events(missing, topics):
+            noted = Noted(0, stored)
+            self._read[noted.stream, topics].append(noted)
+        return {
+            id: [
+                noted.event
+                for noted in self._begun.get(id) or self._read[id, topics]
+                if noted.topic in topics
+            ]
+            for id in ids
+        }
+
+    def streams(self, topics: Iterable[str]) -> Iterator[tuple[UUID, list[Event]]]:
+        """Every stream of the log that has events of these topics, with them."""
+        for id, told, bodies in self.reading.read_by_stream(sorted(topics)):
+            versions = enumerate(zip(told, bodies, strict=True), 1)
+            yield (
+                id,
+                [
+                    from_stored(StoredEvent(id, version, topic, _bytes(body)))
+                    for version, (topic, body) in versions
+                ],
+            )
+
+    def states(self, kind: str, ids: Sequence[UUID] | None = None) -> Iterator[tuple[UUID, Any]]:
+        """States of a kind (contract, party, mandate, receivable, payment …), decoded: of these
+        streams, or all."""
+        decode = _kind(kind).decode
+        if ids is None:
+            for row in self.reading.all_states(kind):
+                yield row.id, self.app.contract_of(row) if kind == "contract" else decode(row.body)
+            return
+        known = self._states.setdefault(kind, {})
+        missing = [id for id in ids if id not in known]
+        for row in self.reading.states(kind, ids=missing) if missing else ():
+            known[row.id] = self.app.contract_of(row) if kind == "contract" else decode(row.body)
+        yield from ((id, known[id]) for id in ids if id in known)
+
+
+def _kind(name: str) -> Kind:
+    return {**KINDS, **{one.name: one for one in (receivables.RECEIVABLE, receivables.PAYMENT)}}[
+        name
+    ]
+
+
+class View:
+    """A projection. `version` is raised whenever its rows would be others: it is then rebuilt."""
+
+    name: ClassVar[str]
+    tables: ClassVar[tuple[Table, ...]]
+    totals: ClassVar[tuple[Totals, ...]] = ()
+    topics: ClassVar[frozenset[str]]
+    follows_receivables: ClassVar[bool] = False
+
+    @property
+    def version(self) -> int:
+        """Of its rows: the code, and whatever else they are made by."""
+        return 1
+
+    @property
+    def every_table(self) -> tuple[Table, ...]:
+        """Its tables, those of its totals too."""
+        return (*self.tables, *(one.table for one in self.totals))
+
+    def touches(self, noted: Noted) -> Iterable[UUID]:
+        """The streams whose rows may change with an event: its own, unless a view says more."""
+        return (noted.stream,)
+
+    def change(self, source: Source, batch: Sequence[Noted]) -> tuple[list[UUID], Rows]:
+        """The streams a batch of events touches, and the rows they now have."""
+        wanted = [noted for noted in batch if noted.topic in self.topics]
+        ids = list(dict.fromkeys(id for noted in wanted for id in self.touches(noted)))
+        return ids, gathered(self.tables, self.of(source, ids))
+
+    def of(self, source: Source, ids: Sequence[UUID]) -> Iterator[Told]:
+        """The rows of these streams, each with its table."""
+        raise NotImplementedError
+
+    def pages(self, source: Source, until: int) -> Iterator[Rows]:
+        """All rows there are at the end of the log (`until`) or later, some at a time."""
+        raise NotImplementedError
+
+
+class StreamView(View):
+    """Rows made from the events of a stream."""
+
+    def fold(self, id: UUID, events: Sequence[Event]) -> Iterable[Told]:
+        """The rows of a stream, from all its events of `topics`, in order; never none of them."""
+        raise NotImplementedError
+
+    def of(self, source: Source, ids: Sequence[UUID]) -> Iterator[Told]:
+        """Folds each of them."""
+        for id, events in source.events(ids, self.topics).items():
+            if events:
+                yield from self.fold(id, events)
+
+    def pages(self, source: Source, until: int) -> Iterator[Rows]:
+        """Folds every stream of the log."""
+        yield from paged(self.tables, source.streams(self.topics), lambda one: self.fold(*one))
+
+
+class StateView(View):
+    """Rows made from the state billing keeps of each aggregate of a kind, or of several."""
+
+    kind: ClassVar[str] = ""
+    kinds: ClassVar[tuple[str, ...]] = ()
+
+    def show(self, id: UUID, state: Any) -> Iterable[Told]:
+        """The rows of an aggregate."""
+        raise NotImplementedError
+
+    def of(self, source: Source, ids: Sequence[UUID]) -> Iterator[Told]:
+        """Shows each of them."""
+        for kind in self.kinds or (self.kind,):
+            for id, state in source.states(kind, ids):
+                yield from self.show(id, state)
+
+    def pages(self, source: Source, until: int) -> Iterator[Rows]:
+        """Shows every aggregate of the kind."""
+        for kind in self.kinds or (self.kind,):
+            yield from paged(self.tables, source.states(kind), lambda one: self.show(*one))
+
+
+class LogView(View):
+    """A row for each event, keyed by its position; none is ever replaced."""
+
+    def row(self, noted: Noted) -> Iterable[Told]:
+        """The rows of an event."""
+        raise NotImplementedError
+
+    def change(self, source: Source, batch: Sequence[Noted]) -> tuple[list[UUID], Rows]:
+        """Rows of the events of a batch."""
+        wanted = (noted for noted in batch if noted.topic in self.topics)
+        return [], gathered(self.tables, (told for noted in wanted for told in self.row(noted)))
+
+    def pages(self, source: Source, until: int) -> Iterator[Rows]:
+        """Rows of every event up to a position."""
+        log = source.reading.read_log(stop=until, topics=sorted(self.topics))
+        while some := list(islice(log, PAGE)):
+            told = (told for position, stored in some for told in self.row(Noted(position, stored)))
+            yield gathered(self.tables, told)
+
+
+def topics_of(*kinds: type[Event]) -> frozenset[str]:
+    """The topics of kinds of events."""
+    return frozenset(kind.TOPIC for kind in kinds)
+
+
+def contract_from(events: Iterable[Event]) -> Contract:
+    """The contract that events of one stream lead to; those a view is not told of are missed.
+
+    What billing has done is best left out: its events are most of a contract's, and where they
+    are folded, prices of days already billed are forgotten.
+    """
+    contract = fold(None, events)
+    assert contract is not None
+    return contract
+
+
+def gathered(tables: Iterable[Table], told: Iterable[Told]) -> Rows:
+    """Rows by table."""
+    rows: Rows = {table: [] for table in tables}
+    for table, row in told:
+        rows[table].append(row)
+    return rows
+
+
+def paged(
+    tables: Iterable[Table], found: Iterator[T], rows_of: Callable[[T], Iterable[Told]]
+) -> Iterator[Rows]:
+    """The rows of some at a time; each is looked at when its turn comes."""
+    while some := list(islice(found, 1)):
+        page = chain(some, islice(found, PAGE - 1))
+        yield gathered(tables, (told for one in page for told in rows_of(one)))
+
+
+def counted(rows: Mapping[Table, Sequence[Row]]) -> int:
+    """How many rows there are."""
+    return sum(map(len, rows.values()))
+
+
+def _bytes(body: Any) -> bytes:
+    return body if isinstance(body, bytes) else str(body).encode()
+
+
+__all__ = [
+    "STATUSES",
+    "Contract",
+    "Covered",
+    "Instalment",
+    "Item",
+    "LogView",
+    "Mandate",
+    "Noted",
+    "Party",
+    "Payment",
+    "Rows",
+    "Source",
+    "Standing",
+    "StateView",
+    "StreamView",
+    "Told",
+    "View",
+    "Waiting",
+    "ahead",
+    "contract_from",
+    "contract_id",
+    "counted",
+    "happened_on",
+    "invoice_id",
+    "last_day_for_notice",
+    "next_billed",
+    "party_id",
+    "payment_id",
+    "prompt_on",
+    "sentence",
+    "standing",
+    "topics_of",
+    "why_it_ends",
+    "why_it_runs",
+]
