@@ -106,7 +106,7 @@ class StoreApplicationRecorder(StoreAggregateRecorder, ApplicationRecorder):
 class StoreSubscription(ListenNotifySubscription[ApplicationRecorder]):
     """The log as it grows: at once when this process appends, polled for the others.
 
-    PostgreSQL's NOTIFY would spare the polling but makes every commit of the server take turns.
+    Projections and the change feed listen to PostgreSQL's NOTIFY besides (postgres.CHANNEL).
     """
 
     def __init__(
