@@ -150,6 +150,7 @@ def main() -> None:
         _measured(given.url, given.runs, given.seconds)
         return
     with place("postgresql") as database:
+        database.empty()
         measure("create", database.url, given.contracts)
         measure("month", database.url, given.contracts)
         app = portfolio.open_at(database.url)
