@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sized
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,28 +125,38 @@ def documents(
 
     app = session.app
     wanted = issues(app, month_of(month))
+    with into(folder), progress_bar(session, f"{month:%Y-%m}", "documents/s") as progress:
+        report = archive(
+            app,
+            wanted,
+            folder,
+            brands_of(brands),
+            strict=strict,
+            processes=processes,
+            progress=progress,
+        )
+    session.out.say(report, lambda: _told(report, month))
+    none_refused(report.refused, "document")
+
+
+@contextmanager
+def into(folder: Path) -> Iterator[None]:
+    """What may stop whoever fills a folder, as its command ends."""
     try:
-        with progress_bar(session, f"{month:%Y-%m}", "documents/s") as progress:
-            report = archive(
-                app,
-                wanted,
-                folder,
-                brands_of(brands),
-                strict=strict,
-                processes=processes,
-                progress=progress,
-            )
+        yield
     except KeyboardInterrupt:
         raise exits.Failed(
             exits.INTERRUPTED,
-            "stopped. What was made is there; give the same command again and it goes on.",
+            "stopped. What was made is there; give the same command again for the rest.",
         ) from None
     except OSError as error:
         raise exits.Failed(exits.BAD_FILE, f"{folder}: {error.strerror}") from None
-    session.out.say(report, lambda: _told(report, month))
-    if report.refused:
-        told = counted(len(report.refused), "document")
-        raise exits.Failed(exits.REFUSED, f"{told} could not be made")
+
+
+def none_refused(refused: Sized, what: str) -> None:
+    """Exit 3 when some could not be made, once all has been told."""
+    if refused:
+        raise exits.Failed(exits.REFUSED, f"{counted(len(refused), what)} could not be made")
 
 
 def _told(report: Report, month: date) -> str:

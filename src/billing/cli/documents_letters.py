@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from billing.cli import DAY, Session, exits, pass_session
+from billing.cli import DAY, Session, pass_session
 from billing.cli.batch import MONTH, progress_bar
-from billing.cli.documents import BRANDS, OUT, brands_of, written
+from billing.cli.documents import BRANDS, OUT, brands_of, into, none_refused, written
 from billing.cli.output import counted
 
 if TYPE_CHECKING:
@@ -111,22 +111,10 @@ def letters(
 
     rules = _policy(policy)
     causes = application.of_month(session.app, month_of(month), rules, every_debit)
-    try:
-        with progress_bar(session, f"{month:%Y-%m}", "letters/s") as progress:
-            report = application.make(
-                session.app, causes, folder, brands_of(brands), rules, progress
-            )
-    except KeyboardInterrupt:
-        raise exits.Failed(
-            exits.INTERRUPTED,
-            "stopped. What was made is there; give the same command again for the rest.",
-        ) from None
-    except OSError as error:
-        raise exits.Failed(exits.BAD_FILE, f"{folder}: {error.strerror}") from None
+    with into(folder), progress_bar(session, f"{month:%Y-%m}", "letters/s") as progress:
+        report = application.make(session.app, causes, folder, brands_of(brands), rules, progress)
     session.out.say(report, lambda: _told(report, month))
-    if report.refused:
-        told = counted(len(report.refused), "letter")
-        raise exits.Failed(exits.REFUSED, f"{told} could not be made")
+    none_refused(report.refused, "letter")
 
 
 def _told(report: Report, month: date) -> str:
