@@ -18,10 +18,12 @@ from __future__ import annotations
 import select
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from threading import Event as Flag
 from time import sleep
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from eventsourcing.persistence import Tracking
 from psycopg2 import Error as DriverError
@@ -31,13 +33,14 @@ from sqlalchemy import select as query
 from sqlalchemy.exc import DBAPIError
 
 from billing.application import Billing, receivables
-from billing.application.states import fewer_collections
+from billing.application.states import fewer_collections, shorter_turns
 from billing.record import UnknownEvent
 from billing.refusal import Refused
 from billing.store import Conflict, Store, StoreBusy, StoreError, StoreOutdated, Tx
 from billing.store.postgres import CHANNEL
 from billing.store.schema import tracking
 from projections import analyst, schema
+from projections.behind import Behind
 from projections.database import (
     Target,
     difference,
@@ -136,24 +139,59 @@ class Runner:
         going = [view for view in views if retry or not before[view.name].failed_at]
         going = [view for view in going if self._ready_to_go(view, before[view.name])]
         end = self.store.log_position()
-        going = self._with_receivables(going)
-        furthest = 0
-        with fewer_collections():
+        with fewer_collections(), shorter_turns():
+            return self._followed(self._with_receivables(going), end)
+
+    def _followed(self, going: list[View], end: int) -> int:
+        """Follows for those views to a position; how many positions the furthest behind went."""
+        at = self._tracked(going)
+        furthest = end - min(at.values(), default=end)
+        with Behind(at_once=self.store.in_process) as behind:
             while going:
-                at = {view.name: self.store.tracked(tracked_as(view.name)) or 0 for view in going}
                 lowest = min(at.values())
-                furthest = max(furthest, end - lowest)
-                if lowest >= end:
-                    break
+                if lowest >= end or behind.failed:
+                    behind.settle()
+                    if not behind.failed:
+                        break
+                    going = [
+                        view
+                        for view in going
+                        if view.name not in behind.failed or self._taken_up(view, end)
+                    ]
+                    behind.failed.clear()
+                    at = self._tracked(going)
+                    continue
                 group = [view for view in going if at[view.name] == lowest]
                 ahead = [place for place in at.values() if place > lowest]
                 stop = min([end, lowest + STEP, *ahead])
                 batch = self._read(group, lowest + 1, stop)
                 source = Source(self.app, batch)
                 for view in group:
-                    if not self._advance(view, batch, lowest, stop, source):
-                        going.remove(view)
+                    self._made(view, batch, stop, source, behind)
+                    at[view.name] = stop
         return furthest
+
+    def _tracked(self, views: Iterable[View]) -> dict[str, int]:
+        return {view.name: self.store.tracked(tracked_as(view.name)) or 0 for view in views}
+
+    def _made(
+        self, view: View, batch: Sequence[Noted], stop: int, source: Source, behind: Behind
+    ) -> None:
+        """Makes the rows of a batch and hands them over; views that take it share its `source`:
+        what one has read and decoded, all have."""
+        try:
+            changed = view.change(source, [one for one in batch if one.topic in view.topics])
+        except Exception as error:  # Looked into once what was handed over is written.
+            behind.failed.setdefault(view.name, error)
+        else:
+            behind.hand(view.name, partial(self._put, view, stop, *changed))
+
+    def _taken_up(self, view: View, end: int) -> bool:
+        """Goes on after a failure, from where its rows stand: someone else may have been first,
+        or it goes as far as the event it cannot take; whether it goes on."""
+        at = self._tracked([view])[view.name]
+        stop = min(at + STEP, end)
+        return stop <= at or self._advance(view, self._read([view], at + 1, stop), at, stop)
 
     def _ready_to_go(self, view: View, standing: Standing) -> bool:
         """Rebuilds it when it has to be, forgets why it stopped; whether it may go on."""
@@ -228,23 +266,12 @@ class Runner:
         log = self.store.read_log(start, stop, topics=topics)
         return [Noted(position, stored) for position, stored in log]
 
-    def _advance(
-        self,
-        view: View,
-        batch: Sequence[Noted],
-        at: int,
-        stop: int,
-        source: Source | None = None,
-    ) -> bool:
-        """Brings a view from one position to another; whether it goes on.
-
-        Views that take the same batch share its `source`: what one has read and decoded, all have.
-        """
-        batch = [noted for noted in batch if noted.topic in view.topics]
+    def _advance(self, view: View, batch: Sequence[Noted], at: int, stop: int) -> bool:
+        """Brings a view from one position to another; whether it goes on."""
         try:
-            self._take(view, batch, stop, source or Source(self.app, batch))
+            self._put(view, stop, *view.change(Source(self.app, batch), batch))
         except Conflict as conflict:
-            if (self.store.tracked(tracked_as(view.name)) or 0) <= at:
+            if self._tracked([view])[view.name] <= at:
                 return self._halved(view, batch, at, stop, conflict)  # Its rows meet one another.
         except StoreBusy:
             raise
@@ -253,9 +280,10 @@ class Runner:
             return self._halved(view, batch, at, stop, error)
         return True  # Someone else may have been first: they have done it.
 
-    def _take(self, view: View, batch: Sequence[Noted], stop: int, source: Source) -> None:
-        streams, rows = view.change(source, batch)
+    def _put(self, view: View, stop: int, streams: Sequence[UUID], rows: Rows) -> None:
+        """Writes what a batch changed, and the position it leads to."""
         with self.store.transaction() as tx:
+            self._unhurried(tx)
             self._alone(tx, view)
             tx.track(Tracking(tracked_as(view.name), stop))
             self._write(tx, Target(self._dialect), view, streams, rows)
@@ -290,6 +318,12 @@ class Runner:
                 connection.exec_driver_sql(
                     "SELECT pg_advisory_xact_lock(hashtext(%s))", (tracked_as(view.name),)
                 )
+
+    def _unhurried(self, tx: Tx) -> None:
+        """Does not wait for the disk: what a crash of the server takes away is followed again."""
+        if self._dialect == "postgresql":
+            with tx.writing() as connection:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
     def _culprit(self, view: View, error: Exception) -> tuple[int, str]:
         """The event a view that could not be rebuilt stopped at, and what is wrong with it."""
@@ -413,12 +447,22 @@ class Runner:
         with self.store.transaction() as tx, tx.writing() as connection:
             make_beside(connection, target, view.every_table)
         count = 0
-        with fewer_collections():
+
+        def put(rows: Rows) -> None:
+            with self.store.transaction() as tx:
+                self._unhurried(tx)
+                self._write(tx, target, view, (), rows)
+
+        with fewer_collections(), shorter_turns(), Behind(at_once=self.store.in_process) as behind:
             for rows in view.pages(Source(self.app), end):
-                with self.store.transaction() as tx:
-                    self._write(tx, target, view, (), rows)
+                behind.hand(view.name, partial(put, rows))
+                if behind.failed:
+                    break
                 count += counted(rows)
                 progress(view.name, count)
+            behind.settle()
+            for error in behind.failed.values():
+                raise error
         with self.store.transaction() as tx, tx.writing() as connection:
             index_beside(connection, target, view.every_table)
         return count, self._nearly(view, end)
