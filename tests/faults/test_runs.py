@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections import Counter
 from datetime import date
 from decimal import Decimal as D
+from functools import partial
 
 import pytest
 
@@ -109,6 +111,42 @@ def test_a_command_in_the_middle_of_a_run_is_neither_lost_nor_billed_twice(url):
         assert codes.count("A") == 1
         assert codes.count("B") <= 1
         assert app.contract(number).covered("B") is not None
+
+
+def test_what_is_due_again_while_its_chunk_is_being_written_is_billed_once(
+    url, tmp_path, monkeypatch
+):
+    contracts = 60
+    at_leisure = f"sqlite:///{tmp_path}/at-leisure.db"
+    for database in (url, at_leisure):
+        portfolio.signed(database, contracts)
+        with portfolio.opened(database) as app:
+            for place in range(contracts):
+                work = partial(
+                    cover.do_work,
+                    code="VISITE",
+                    on=date(2026, 1, 2 + place % 4),  # The day after its first instalment.
+                    label="Visite",
+                    unit_price=D("80.00"),
+                    quote=f"D-{place}",
+                    accepted_on=JANUARY,
+                )
+                app.change(f"C{place:05d}", work)
+    write = runs._write
+
+    def slowly(current, made):
+        time.sleep(0.02)  # The next page is read before what it would tell is there.
+        write(current, made)
+
+    with portfolio.opened(url) as app, portfolio.opened(at_leisure) as other:
+        smooth = runs.run(other, JANUARY, FEBRUARY, RUN)
+        monkeypatch.setattr(runs, "_write", slowly)
+        paged = runs.run(app, JANUARY, FEBRUARY, RUN, chunk=4)
+        assert portfolio.documents(app) == portfolio.documents(other)
+        assert len(portfolio.documents(app)) == 2 * contracts
+        assert (paged.digest, paged.contracts) == (smooth.digest, contracts)
+        assert app.drifted_states() == []
+        assert runs.run(app, JANUARY, FEBRUARY, RUN).nothing_due
 
 
 def test_a_run_again_with_nothing_due_writes_nothing(url):

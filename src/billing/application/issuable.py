@@ -19,6 +19,7 @@ from billing.contract.state import Contract
 from billing.documents import faults
 from billing.documents.faults import Document
 from billing.events.party import Identity, PartyAmended, PartyRegistered
+from billing.identity import stream
 from billing.record import from_stored
 from billing.refusal import Refused
 from billing.store import StateRow
@@ -131,7 +132,8 @@ class Issuable:
         new = codes - self._plain - self._parties.keys()
         if not new:
             return
-        for row in self._app.store.states("party", names=new):
+        # By their streams: on PostgreSQL names are looked up in a table of their own first.
+        for row in self._app.store.states("party", ids=[stream("party", code) for code in new]):
             party = self._as_it_was(row)
             if faults.plain(party):
                 self._plain.add(row.name)

@@ -33,9 +33,14 @@ from billing.application.core import Billing
 from billing.application.issuable import Issuable
 from billing.application.states import KINDS, contract_row, fewer_collections, row_of, shorter_turns
 from billing.contract.state import Contract
-from billing.events import Event, stamped
+from billing.events import stamped
 from billing.events.contract import ContractSetAside
-from billing.events.invoice import CreditNoteIssued, InvoiceCredited, InvoiceIssued
+from billing.events.invoice import (
+    CreditNoteIssued,
+    InvoiceCredited,
+    InvoiceIssued,
+    InvoiceNumbersTaken,
+)
 from billing.events.run import BillingRunClosed, BillingRunOpened
 from billing.identity import invoice_id, stream
 from billing.money import ZERO
@@ -128,8 +133,8 @@ class _Pass:
         self.dry = False
         self.lapsed: frozenset[str] = frozenset()  # In a dry run, mandates that a run would lapse.
         self.stopped: dict[str, str] = {}  # Mandates the banks debit no more, and why.
-        self.page: list[tuple[_Key, StateRow]] = []  # As read, the first due at the end.
-        self.heap: list[tuple[_Key, StateRow]] = []  # Due again.
+        self.page: list[_Entry] = []  # As read, the first due at the end.
+        self.heap: list[_Entry] = []  # Due again.
         self.bound: _Key | None = None  # The last key read from the store.
         self.underway: tuple[list[_Entry], _Numbered, Future[None]] | None = None
         self.numbers: dict[tuple[str, int], Numbers] = {}  # After all chunks, written or not yet.
@@ -210,7 +215,7 @@ def run(
     did is followed by another (`#2`) when something has become due since.
     """
     current, resumed = _open(app, earliest, until, name)
-    total = app.store.count_due("contract", until)
+    total = app.store.count_due("contract", until) if progress is not None else 0
     with ThreadPoolExecutor(1, "writer") as writer, fewer_collections(), shorter_turns():
         for entries in _days(current, chunk):
             _carry_out(current, entries, writer)
@@ -350,44 +355,63 @@ def _days(current: _Pass, chunk: int) -> Iterator[list[_Entry]]:
     """Contracts due, in order, at most a day and a chunk at a time.
 
     They come from the store a page of chunks after another, and from the heap when a contract is
-    due again within what was read already (`_again`).
+    due again within what was read already (`_again`). A page is read while the last chunk of the
+    one before is being written.
     """
     app, size = current.app, chunk * AHEAD
     exhausted = False
     while True:
         first = _first(current)
         if not exhausted and (first is None or (current.bound and first > current.bound)):
-            _settle(current)  # So that the store says who is due again.
             rows = app.store.states(
                 "contract", due_before=current.until, after=current.bound, limit=size
             )
+            if underway := _underway(current):  # As if they had been waited for.
+                told = {row.id: row for row in rows} | underway
+                rows = sorted(told.values(), key=_key)[:size]
             exhausted = len(rows) < size
-            current.page[:0] = [(_key(row), row) for row in reversed(rows)]
+            current.page[:0] = [_entry(row) for row in reversed(rows)]
             current.bound = None if exhausted else _key(rows[-1])
             continue
         if first is None:
-            return
+            _settle(current)
+            if not current.heap:  # Else others had changed some of the last chunk.
+                return
+            continue
         wave: list[_Entry] = []
         day, bound = first[0], current.bound
         while first is not None and first[0] == day and len(wave) < chunk:
             if bound is not None and first > bound:
                 break
-            wave.append(_Entry(first, _pop(current)))
+            wave.append(_pop(current))
             first = _first(current)
         yield wave
 
 
+def _underway(current: _Pass) -> dict[UUID, StateRow]:
+    """Those being written that are due past what was read: the store may not tell of them yet."""
+    if current.underway is None or current.bound is None:
+        return {}
+    rows = current.underway[1].rows
+    due = [row for row in rows if row.next_due is not None and row.next_due < current.until]
+    return {row.id: row for row in due if _key(row) > current.bound}
+
+
 def _first(current: _Pass) -> _Key | None:
     """The key of the first contract that waits, of those read and those due again."""
-    if current.page and not (current.heap and current.heap[0][0] < current.page[-1][0]):
-        return current.page[-1][0]
-    return current.heap[0][0] if current.heap else None
+    if current.page and not (current.heap and current.heap[0].key < current.page[-1].key):
+        return current.page[-1].key
+    return current.heap[0].key if current.heap else None
 
 
-def _pop(current: _Pass) -> StateRow:
-    if current.page and not (current.heap and current.heap[0][0] < current.page[-1][0]):
-        return current.page.pop()[1]
-    return heappop(current.heap)[1]
+def _pop(current: _Pass) -> _Entry:
+    if current.page and not (current.heap and current.heap[0].key < current.page[-1].key):
+        return current.page.pop()
+    return heappop(current.heap)
+
+
+def _entry(row: StateRow) -> _Entry:
+    return _Entry(_key(row), row)
 
 
 def _key(row: StateRow) -> _Key:
@@ -406,7 +430,7 @@ def _again(current: _Pass, rows: Iterable[StateRow]) -> None:
     for row in rows:
         key = _key(row)
         if current.dry or current.bound is None or key <= current.bound:
-            heappush(current.heap, (key, row))
+            heappush(current.heap, _Entry(key, row))
 
 
 def _carry_out(current: _Pass, entries: list[_Entry], writer: ThreadPoolExecutor) -> None:
@@ -489,7 +513,7 @@ def _fresh(current: _Pass, entries: Sequence[_Entry]) -> list[_Entry]:
         if row.next_due <= day:
             found.append(_Entry((day, row.rank, row.name), row))
         else:
-            heappush(current.heap, (_key(row), row))
+            heappush(current.heap, _entry(row))
     return sorted(found)
 
 
@@ -552,9 +576,11 @@ def _append(current: _Pass, tx: Tx, made: _Numbered) -> None:
         + made.invoices
         + [to_stored(e) for e in (*credited, *taken)]
     )
-    tx.put_states(made.rows, made.expected)
-    for event in (*opening, *taken):
-        _put(tx, event)
+    others: list[BillingRunOpened | InvoiceNumbersTaken] = [*opening, *taken]
+    tx.put_states(
+        made.rows + [_row(event) for event in others],
+        made.expected + [event.originator_version - 1 for event in others],
+    )
 
 
 def creditable(reader: Store | Tx, outcome: Outcome, stamp: Stamp) -> Outcome:
@@ -574,12 +600,10 @@ def creditable(reader: Store | Tx, outcome: Outcome, stamp: Stamp) -> Outcome:
     return outcome
 
 
-def _put(tx: Tx, event: Event) -> None:
+def _row(event: BillingRunOpened | InvoiceNumbersTaken) -> StateRow:
+    """The state that event leaves: of neither kind does the one before have a part in it."""
     kind = KINDS[event.TOPIC.partition(".")[0]]
-    rows = tx.states(kind.name, ids=[event.originator_id])
-    before = kind.decode(rows[0].body) if rows else None
-    state: Any = kind.apply(before, event)
-    tx.put_states([row_of(kind, event.originator_id, state)], [rows[0].version if rows else 0])
+    return row_of(kind, event.originator_id, kind.apply(None, event))
 
 
 def credit_marks(

@@ -13,6 +13,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -58,6 +59,7 @@ class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     deposit_deducted_from: Literal["invoices", "sale"] = "invoices"
 
 
+@lru_cache(maxsize=4096)  # A run asks it of a few clauses and days, again and again.
 def due_on(clause: Payment, issued_on: date, received_on: date | None = None) -> date:
     """The last day to pay (échéance)."""
     days = timedelta(days=clause.days)
@@ -73,6 +75,7 @@ def due_on(clause: Payment, issued_on: date, received_on: date | None = None) ->
     return day if clause.then_on_day is None else _on_or_after(day, clause.then_on_day)
 
 
+@lru_cache(maxsize=4096)
 def collected_on(clause: Payment, due: date, issued_on: date) -> date:
     """The day a direct debit is asked for (date de prélèvement): a TARGET day.
 

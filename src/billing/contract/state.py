@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import NODEFAULT, Raw, Struct, defstruct, structs
@@ -79,8 +79,9 @@ class Covered(Struct, frozen=True, array_like=True, gc=False):
     def price_on(self, day: date) -> Price:
         """The price in force on a day; before the first, the first."""
         prices = self.prices
-        if len(prices) == 1:
-            return prices[0]
+        last = prices[-1]
+        if last.effective_on <= day or len(prices) == 1:
+            return last
         for price in reversed(prices):
             if price.effective_on <= day:
                 return price
@@ -159,7 +160,7 @@ class Aside(Struct, frozen=True, array_like=True, gc=False):
     held: bool
 
 
-class Instalment(NamedTuple):
+class Instalment(Struct, frozen=True, gc=False):
     """What is billed next: the whole billing period, its days in the term, the day."""
 
     whole: BillingPeriod
@@ -267,8 +268,8 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     @property
     def limit(self) -> date:
         """The day fees stop at, as far as is known: the end of the term or of the contract."""
-        end = self.ends_on or NEVER
-        return end if self.term is None else min(end, self.term.end)
+        end, term = self.ends_on or NEVER, self.term
+        return end if term is None or term.end > end else term.end
 
     @property
     def billable(self) -> bool:
@@ -349,7 +350,7 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
                 ]
         if self.exchanges:
             days += [exchange.return_by + DAY for exchange in self.exchanges]
-        return min(days, default=None)
+        return min(days) if days else None
 
     def next_instalment(self) -> Instalment | None:
         """The next period to bill, cut at the end of the term, and the day to bill it.

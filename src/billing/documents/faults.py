@@ -143,11 +143,13 @@ def _party(party: Identity, who: str) -> Iterator[str]:
 def text_faults(document: Document, site: str = "") -> Iterator[str]:
     """The first character of each text of the document that cannot be printed."""
     lines: tuple[Line | DebitLine, ...] = document.lines
-    order, reason = getattr(document, "purchase_order", ""), getattr(document, "reason", "")
-    labels = [line.label for line in lines]
+    texts = [document.contract, site, *[line.label for line in lines]]
+    order = reason = ""
     if not isinstance(document, DebitNoteIssued):
-        labels += [line.note for line in document.lines if line.note]
-    if not _no_glyph().search("".join((document.contract, site, order, reason, *labels))):
+        order = document.purchase_order
+        reason = document.reason if isinstance(document, CreditNoteIssued) else ""
+        texts += [order, reason, *[line.note for line in document.lines]]
+    if not _no_glyph().search("".join(texts)):
         return  # One look is enough for nearly all.
     yield from unprintable(document.contract, "contract")
     yield from unprintable(site, "site")
@@ -204,7 +206,8 @@ def total_faults(document: Document) -> Iterator[str]:
         yield f"its total is {document.gross} €; below zero a credit note was expected"
     if not isinstance(document, DebitNoteIssued):
         for one in document.vat:
-            yield from _vat(one)
+            if one.category != "S" or one.rate <= 0:
+                yield from _vat(one)
 
 
 def sum_faults(document: Document) -> Iterator[str]:
@@ -241,8 +244,6 @@ def _rates(bases: dict[tuple[str, Decimal], Decimal]) -> str:
 
 
 def _vat(total: VatTotal) -> Iterator[str]:
-    if total.category == "S" and total.rate > 0:
-        return
     told = f"VAT category {total.category} at {total.rate} %"
     if total.category in TAXED and total.rate <= 0:
         yield f"{told}; a rate above zero, or another category with its reason, was expected"
