@@ -141,7 +141,7 @@ def contract_row(id: UUID, state: Contract) -> StateRow:
 def fewer_collections() -> Iterator[None]:
     """Has the garbage collector look less often: batches are many values, in no cycle."""
     before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(1_000_000, 20, 100)
     try:
         yield
     finally:
