@@ -27,11 +27,11 @@ def in_cents(amount: Decimal | None) -> int | None:
     """An amount of euros in cents. Raises ValueError when it has more decimals than that."""
     if amount is None:
         return None
-    cents = amount.scaleb(2)
-    whole = int(cents)
-    if whole != cents:
+    over, under = amount.as_integer_ratio()
+    cents, rest = divmod(over * 100, under)
+    if rest:
         raise ValueError(f"{amount} is no amount in cents")
-    return whole
+    return cents
 
 
 def in_euros(cents: int | None) -> Decimal | None:

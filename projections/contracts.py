@@ -29,7 +29,7 @@ from billing.dates import DAY, NEVER
 from billing.events import TOPICS
 from billing.money import HUNDRED, ZERO, to_cents
 from projections.bodies import in_cents, json_of
-from projections.tables import body, cents, day, flag, key, metadata, stream, text, whole
+from projections.tables import IN_LINE, body, cents, day, flag, key, metadata, stream, text, whole
 from projections.view import (
     Contract,
     Covered,
@@ -97,6 +97,7 @@ contract = Table(
     text("why_running", "What is to be known of it while it runs"),
     body(),
     comment="Contracts as they are now (contrats)",
+    postgresql_with=IN_LINE,
 )
 Index("contract_stream", contract.c.stream)
 Index("contract_client", contract.c.client, contract.c.number)

@@ -11,7 +11,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from fcntl import LOCK_EX, flock
 from functools import cache
-from io import StringIO
+from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -69,7 +70,7 @@ def forget(connection: Connection, target: Target, table: Table, streams: Sequen
     name = target.name(table)
     if target.dialect == "postgresql":
         connection.connection.cursor().execute(
-            f"DELETE FROM {name} WHERE stream = ANY(%s::uuid[])", ([str(id) for id in streams],)
+            f"DELETE FROM {name} WHERE stream = ANY(%s::uuid[])", (_array(streams),)
         )
         return
     _driver(connection).executemany(
@@ -84,9 +85,11 @@ def insert(connection: Connection, target: Target, table: Table, rows: list[Row]
     name = target.name(table)
     columns = ", ".join(column.name for column in table.columns)
     if target.dialect == "postgresql":
-        lines = copied(rows)
+        lines = copied(rows).encode()  # A StringIO would keep four bytes a character.
         connection.connection.cursor().copy_expert(
-            f"COPY {name} ({columns}) FROM STDIN", StringIO(lines), size=len(lines) + 1
+            f"COPY {name} ({columns}) FROM STDIN (ENCODING 'UTF8')",
+            BytesIO(lines),
+            size=len(lines) + 1,
         )
         return
     marks = ", ".join("?" * len(table.columns))
@@ -151,9 +154,7 @@ class Totals(NamedTuple):
         if target.dialect == "postgresql":
             if streams:
                 cursor: Any = connection.connection.cursor()
-                cursor.execute(
-                    f"{query} = ANY(%s::uuid[]) GROUP BY {keys}", ([str(id) for id in streams],)
-                )
+                cursor.execute(f"{query} = ANY(%s::uuid[]) GROUP BY {keys}", (_array(streams),))
                 yield from cursor
             return
         dates = [isinstance(self.table.c[name].type, Date) for name in names[: self._keys]]
@@ -289,9 +290,22 @@ def _column_of_text(values: Sequence[Any]) -> Iterable[str]:
         whole = "".join(values)
         if not any(mark in whole for mark in _ESCAPES):
             return values
+    if kinds == {datetime}:
+        return _moments(values)
     if len(kinds) == 1:
         return map(_TOLD.get(kinds.pop(), str), values)
     return [_TOLD.get(type(value), str)(value) for value in values]
+
+
+def _moments(values: Sequence[datetime]) -> Iterator[str]:
+    """Few moments and many rows, as of a run: each moment is written once."""
+    known: dict[datetime, str] = {}
+    for moment, same in groupby(values):
+        told = known.get(moment)
+        if told is None:
+            told = known[moment] = moment.isoformat()
+        for _ in same:
+            yield told
 
 
 def _escaped(told: str) -> str:
@@ -337,6 +351,11 @@ _ADAPTED: dict[type, Callable[[Any], Any]] = {
     Decimal: str,
     bool: int,
 }
+
+
+def _array(ids: Iterable[UUID]) -> str:
+    """Ids as one text PostgreSQL reads an array from; the driver would quote them one by one."""
+    return "{" + ",".join([id.hex for id in ids]) + "}"
 
 
 def _driver(connection: Connection) -> Any:

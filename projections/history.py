@@ -8,14 +8,14 @@ is personal. No sentence says anything personal either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 from sqlalchemy import Index, Table
 
-from billing.events import TOPICS
+from billing.events import TOPICS, Event
+from projections.database import Row
 from projections.tables import day, key, metadata, moment, position, stream, text, whole
-from projections.view import LogView, Noted, Told, happened_on, sentence
+from projections.view import LogView, happened_on, sentence
 
 history = Table(
     "history",
@@ -40,11 +40,9 @@ class History(LogView):
     tables = (history,)
     topics: ClassVar = frozenset(TOPICS)
 
-    def row(self, noted: Noted) -> Iterator[Told]:
+    def row(self, position: int, event: Event) -> Row:
         """The line of an event."""
-        event = noted.event
-        row = (
-            noted.stream, noted.position, event.originator_version, noted.topic,
+        return (
+            event.originator_id, position, event.originator_version, event.TOPIC,
             happened_on(event), event.recorded_at, event.recorded_by, sentence(event),
         )  # fmt: skip
-        yield history, row

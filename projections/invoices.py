@@ -31,6 +31,7 @@ from billing.money import ZERO
 from projections.bodies import in_cents, json_of
 from projections.database import made
 from projections.tables import (
+    IN_LINE,
     body,
     cents,
     day,
@@ -75,6 +76,7 @@ invoice = Table(
     text("recorded_by", "By whom, or by which run"),
     body(),
     comment="Documents issued: invoices, deposits, credit and debit notes (factures, avoirs)",
+    postgresql_with=IN_LINE,
 )
 Index("invoice_stream", invoice.c.stream)
 Index("invoice_client", invoice.c.client, invoice.c.issued_on)
@@ -230,25 +232,14 @@ def _row(
 
 def _line(id: UUID, document: Any, line: Shown) -> Told:
     period, share = line.period, line.share
-    return made(
-        invoice_line,
-        stream=id,
-        supplier=document.supplier,
-        number=document.number,
-        rank=line.rank,
-        kind=line.kind,
-        code=line.code or line.invoice,
-        label=line.label,
-        period_start=period and period.start,
-        period_end=period and period.end,
-        quantity=line.quantity,
-        unit_price=line.unit_price,
-        share=f"{share.over}/{share.under}" if share else "",
-        net_cents=in_cents(line.net),
-        vat_rate=line.vat_rate,
-        vat_category=line.vat_category,
-        because=",".join(map(str, line.because)),
-    )
+    row = (
+        id, document.supplier, document.number, line.rank,
+        line.kind, line.code or line.invoice, line.label,
+        period and period.start, period and period.end,
+        line.quantity, line.unit_price, f"{share.over}/{share.under}" if share else "",
+        in_cents(line.net), line.vat_rate, line.vat_category, ",".join(map(str, line.because)),
+    )  # fmt: skip
+    return invoice_line, row
 
 
 # What each kind of document tells

@@ -33,10 +33,11 @@ from billing.events.contract import (
     PriceRevised,
     TermsAmended,
 )
+from billing.money import ZERO
 from projections.bodies import json_of
 from projections.database import made
 from projections.tables import body, day, exact, key, metadata, moment, stream, text, whole
-from projections.view import Item, StreamView, Told
+from projections.view import Item, Noted, StreamView, Told, topics_of
 
 price = Table(
     "price",
@@ -84,6 +85,7 @@ Index("price_revision_contract", price_revision.c.contract, price_revision.c.eff
 Index("price_revision_day", price_revision.c.effective_on)
 
 _values: Final = attrgetter(*[str(c.name) for c in price.columns][1:-1])
+_MAY_PRICE: Final = topics_of(ContractRenewed, TermsAmended)
 _ENTERS: Final = {EquipmentAdded: "added", OptionSubscribed: "subscribed"}
 
 
@@ -113,9 +115,9 @@ class Shown(Struct, rename={"from_on": "from", "until_on": "until"}, gc=False):
 class _Set(NamedTuple):
     """A price as an event set it."""
 
+    unit_price: Decimal
     version: int
     from_on: date
-    unit_price: Decimal
     why: str
     recorded_at: datetime
     recorded_by: str
@@ -153,6 +155,11 @@ class Prices(StreamView):
         )
     )
 
+    def touches(self, noted: Noted) -> Iterable[UUID]:
+        """Its own, but for a renewal or an amendment that leaves the fees as they were."""
+        unpriced = noted.topic in _MAY_PRICE and not noted.event.fees  # type: ignore[attr-defined]
+        return () if unpriced else (noted.stream,)
+
     def fold(self, id: UUID, events: Sequence[Event]) -> Iterator[Told]:
         """The prices of a contract, and its revisions."""
         signed = events[0]
@@ -179,14 +186,13 @@ class Prices(StreamView):
 
 
 def _entered(event: Event, item: Item, since: date, why: str) -> _Priced:
-    return _Priced(item, _set_by(event, since, why)._replace(unit_price=item.unit_price))
+    return _Priced(item, _set_by(event, since, why, item.unit_price))
 
 
-def _set_by(event: Event, from_on: date, why: str) -> _Set:
-    """What a price set by the event has besides its amount."""
-    return _Set(
-        event.originator_version, from_on, Decimal(0), why, event.recorded_at, event.recorded_by
-    )
+def _set_by(event: Event, from_on: date, why: str, unit_price: Decimal = ZERO) -> _Set:
+    """What a price set by the event has besides its amount, and that amount if it is known."""
+    by = event.recorded_by
+    return _Set(unit_price, event.originator_version, from_on, why, event.recorded_at, by)
 
 
 def _left(items: Sequence[_Priced], code: str, fee_until: date) -> None:
@@ -225,7 +231,7 @@ def _changed(items: Sequence[_Priced], fees: Iterable[FeeChange], like: _Set) ->
         unit_price = after.get(one.item.code)
         in_cover = one.until is None or one.until > like.from_on
         if unit_price is not None and in_cover and one.item.per_months:
-            one.prices.append(like._replace(unit_price=unit_price))
+            one.prices.append(_Set(unit_price, *like[1:]))
 
 
 def _rows(id: UUID, number: str, rank: int, one: _Priced) -> Iterator[Told]:

@@ -44,7 +44,7 @@ from billing.events.contract import (
     TermsAmended,
 )
 from billing.money import rounded_ratio
-from projections.database import Totals, made
+from projections.database import Totals
 from projections.tables import cents, day, key, metadata, stream, whole
 from projections.view import Contract, Covered, StreamView, Told, contract_from, topics_of
 
@@ -148,23 +148,12 @@ class Recurring(StreamView):
             on, kind, version, supplier, client, more = move
             yearly += more
             monthly, whole_year = _in_cents(yearly, parts * 12), _in_cents(yearly, parts)
-            yield made(
-                recurring_move,
-                stream=id,
-                rank=rank,
-                effective_on=on,
-                month=on.replace(day=1),
-                kind=kind,
-                contract=contract.number,
-                supplier=supplier,
-                client=client,
-                form=contract.form,
-                version=version,
-                monthly_cents=monthly - monthly_cents,
-                yearly_cents=whole_year - yearly_cents,
-                monthly_after_cents=monthly,
-                yearly_after_cents=whole_year,
-            )
+            row = (
+                id, rank, on, on.replace(day=1), kind, contract.number, supplier, client,
+                contract.form, version, monthly - monthly_cents, whole_year - yearly_cents,
+                monthly, whole_year,
+            )  # fmt: skip
+            yield recurring_move, row
             monthly_cents, yearly_cents = monthly, whole_year
 
 

@@ -84,6 +84,10 @@ def body() -> Column[Any]:
     return Column("body", Text, nullable=False, comment="The row as the API answers it (JSON)")
 
 
+IN_LINE: Final = {"toast_tuple_target": 8160}
+"""On PostgreSQL, rows of a few kB stay as they are: compressing them takes longer than the rest."""
+
+
 def private() -> Column[Any]:
     """The personal data of the row, "" where there is none."""
     return Column(

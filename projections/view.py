@@ -11,7 +11,6 @@ Views may be ahead of the position they are tracked at, never behind it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from itertools import chain, islice
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
@@ -57,16 +56,21 @@ PAGE = 2_000  # Streams whose rows are made at once.
 class Noted:
     """An event of the log at its position, decoded when someone looks at it."""
 
+    __slots__ = ("_event", "position", "stored", "stream", "topic")
+
     def __init__(self, position: int, stored: StoredEvent) -> None:
         self.position = position
         self.stored = stored
         self.stream: UUID = stored.originator_id  # type: ignore[assignment]
         self.topic = stored.topic
+        self._event: Event | None = None
 
-    @cached_property
+    @property
     def event(self) -> Event:
         """The event. Raises UnknownEvent for what this program cannot read."""
-        return from_stored(self.stored)
+        if self._event is None:  # A cached_property would take a lock each time.
+            self._event = from_stored(self.stored)
+        return self._event
 
 
 class Source:
@@ -206,9 +210,11 @@ class StateView(View):
         raise NotImplementedError
 
     def of(self, source: Source, ids: Sequence[UUID]) -> Iterator[Told]:
-        """Shows each of them."""
+        """Shows each of them; one that is of a kind is looked for among no other."""
+        left = dict.fromkeys(ids)
         for kind in self.kinds or (self.kind,):
-            for id, state in source.states(kind, ids):
+            for id, state in source.states(kind, list(left)):
+                del left[id]
                 yield from self.show(id, state)
 
     def pages(self, source: Source, until: int) -> Iterator[Rows]:
@@ -220,21 +226,24 @@ class StateView(View):
 class LogView(View):
     """A row for each event, keyed by its position; none is ever replaced."""
 
-    def row(self, noted: Noted) -> Iterable[Told]:
-        """The rows of an event."""
+    def row(self, position: int, event: Event) -> Row:
+        """The row of an event."""
         raise NotImplementedError
 
     def change(self, source: Source, batch: Sequence[Noted]) -> tuple[list[UUID], Rows]:
         """Rows of the events of a batch."""
+        (table,) = self.tables
         wanted = (noted for noted in batch if noted.topic in self.topics)
-        return [], gathered(self.tables, (told for noted in wanted for told in self.row(noted)))
+        return [], {table: [self.row(noted.position, noted.event) for noted in wanted]}
 
     def pages(self, source: Source, until: int) -> Iterator[Rows]:
         """Rows of every event up to a position."""
+        (table,) = self.tables
         log = source.reading.read_log(stop=until, topics=sorted(self.topics))
-        while some := list(islice(log, PAGE)):
-            told = (told for position, stored in some for told in self.row(Noted(position, stored)))
-            yield gathered(self.tables, told)
+        while some := [
+            self.row(position, from_stored(stored)) for position, stored in islice(log, PAGE)
+        ]:
+            yield {table: some}
 
 
 def topics_of(*kinds: type[Event]) -> frozenset[str]:

@@ -42,6 +42,7 @@ class Period(Struct, frozen=True, order=True, gc=False):
         start = max(self.start, other.start)
         return Period(start, max(start, min(self.end, other.end)))
 
+    @lru_cache(maxsize=4096)  # noqa: B019 (a log names the same few periods over and over)
     def __str__(self) -> str:
         return f"{self.start} to {self.end - DAY}"
 

@@ -22,8 +22,10 @@ from billing.events.contract import (
     PriceRevised,
     TermsAmended,
 )
+from billing.record import to_stored
 from indices import Comparison, Reading
 from projections.prices import Prices, price, price_revision
+from projections.view import Noted
 from tests.projections.stages import Stage, days_of, stages
 from tests.scenario import day, recorded, signed
 
@@ -203,3 +205,14 @@ def test_of_the_demo_it_knows_every_price_from_the_signature_on(retold):
         ("2023-07-01", "2024-07-01", "1072.59", "revised", "11862813/11060000"),
         ("2024-07-01", "None", "1110.15", "revised", "3133/3027"),
     ]
+
+
+def test_a_renewal_at_the_same_fees_touches_no_price():
+    term = Period(day("2027-01-01"), day("2028-01-01"))
+    moved = (FeeChange("A", D("100.00"), D("110.00")),)
+    for fees, touched in (((), 0), (moved, 1)):
+        events = recorded((SIGNED, ContractRenewed(term=term, how="tacit", fees=fees)))
+        noted = [Noted(position, to_stored(event)) for position, event in enumerate(events, 1)]
+        assert [len(list(Prices().touches(one))) for one in noted] == [1, touched]
+        # Its rows are the same without it.
+        assert (folded(*events) == folded(SIGNED)) is (not touched)

@@ -461,6 +461,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("number"),
         comment="Contracts as they are now (contrats)",
+        postgresql_with={"toast_tuple_target": 8160},
     )
     op.create_index("contract_client", "contract", ["client", "number"], unique=False)
     op.create_index("contract_parent", "contract", ["parent", "number"], unique=False)
@@ -725,6 +726,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("supplier", "number"),
         comment="Documents issued: invoices, deposits, credit and debit notes (factures, avoirs)",
+        postgresql_with={"toast_tuple_target": 8160},
     )
     op.create_index("invoice_client", "invoice", ["client", "issued_on"], unique=False)
     op.create_index("invoice_contract", "invoice", ["contract", "issued_on"], unique=False)
