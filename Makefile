@@ -76,5 +76,5 @@ $(VENV)/.locked: requirements-dev.txt
 # hatchling and uv are in the lock: nothing is downloaded here.
 $(VENV)/.ready: $(VENV)/.locked pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m compileall -q src projections indices
+	@$(BIN)/python -m compileall -q src projections indices tests
 	@touch $@

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +13,16 @@ import pytest
 from click.testing import CliRunner
 
 from billing.application import Billing
+from billing.application.actions import Run
 from billing.cli import cli
 from billing.demo import story
+from tests.once import made_once
+
+MORNINGS = (
+    *("2023-09", "2023-10", "2024-07", "2025-04", "2025-10"),
+    *("2025-12", "2026-02", "2026-03", "2026-07", "2026-11"),
+)
+"""Months that tests run, or play from, themselves."""
 
 
 class Said(NamedTuple):
@@ -54,15 +64,34 @@ class Typed:
         """The whole record, as stored."""
         return [(position, stored.state) for position, stored in self.app().store.read_log()]
 
+    def morning(self, month: str) -> Path:
+        """The database as the run of that month found it."""
+        return self.database.with_name(f"{month}.db")
+
 
 @pytest.fixture(scope="session")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Typed:
     """The demo, played; only looked at."""
-    typed = Typed(tmp_path_factory.mktemp("demo") / "demo.db")
+    return Typed(made_once(tmp_path_factory, "demo", _play) / "demo.db")
+
+
+def _play(folder: Path) -> None:
+    typed = Typed(folder / "demo.db")
+    told = typed.story()
+
+    def keep(rank: int, of: int) -> None:
+        step = told.steps[rank] if rank < of else None
+        if step and isinstance(step.action, Run) and step.action.month in MORNINGS:
+            with (
+                closing(sqlite3.connect(typed.database)) as source,
+                closing(sqlite3.connect(typed.morning(step.action.month))) as copy,
+            ):
+                source.backup(copy)
+
     app = typed.app()
-    story.play(app, typed.story(), after=0)
+    story.play(app, told, 0, keep)
     app.close()
-    return typed
+    app.store.close()
 
 
 @pytest.fixture

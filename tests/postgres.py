@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
@@ -20,6 +20,14 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from sqlalchemy import make_url
+
+from tests.memory import in_memory
+
+TMP = Path("/tmp")
+EMPTY = "template1"
+# What a crash of the machine would lose need not be kept.
+IN_A_HURRY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 
 _number = count(1)
 
@@ -29,30 +37,50 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._models: set[str] = set()
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg2://postgres@/{database}?host={self.folder}"
 
-    def new_database(self) -> str:
-        """The URL of a database no one else knows."""
+    def new_database(self, model: str = EMPTY) -> str:
+        """The URL of a database no one else knows, a copy of the model."""
         name = f"test_{os.getpid()}_{next(_number)}"
+        self._does(f"CREATE DATABASE {name} TEMPLATE {model} STRATEGY file_copy")
+        return self.url(name)
+
+    @contextmanager
+    def database(self, model: str = EMPTY) -> Iterator[str]:
+        """One for the length of the block."""
+        url = self.new_database(model)
+        yield url
+        self._does(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+    def model(self, name: str, fill: Callable[[str], None]) -> str:
+        """A database to copy, filled the first time it is asked for."""
+        if name not in self._models:
+            self._does(f"CREATE DATABASE {name}")
+            fill(self.url(name))
+            self._models.add(name)
+        return name
+
+    def _does(self, statement: str) -> None:
         connection = psycopg2.connect(dbname="postgres", user="postgres", host=str(self.folder))
         connection.autocommit = True
-        connection.cursor().execute(f"CREATE DATABASE {name} STRATEGY file_copy")
+        connection.cursor().execute(statement)
         connection.close()
-        return self.url(name)
 
 
 @contextmanager
-def running(*settings: str) -> Iterator[Server]:
-    """A server for the length of the block, in a temporary folder. `fsync=on` is a setting."""
+def running(*settings: str, beneath: Path = TMP) -> Iterator[Server]:
+    """A server for the length of the block. `fsync=on` is a setting; its data lie in `beneath`."""
     account = "nobody" if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # A socket's path must be short.
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=TMP))  # A socket's path must be short.
+    data = Path(tempfile.mkdtemp(prefix="pg-data-", dir=beneath))
     try:
         if account:
             shutil.chown(folder, account)
+            shutil.chown(data, account)
         programs = _programs(folder, account)
-        data = folder / "data"
         initdb = f"{programs}/initdb --auth=trust --encoding=UTF8 --no-locale --no-sync"
         _run(f"{initdb} --username=postgres -D {data}".split(), account, folder)
         command = [f"{programs}/postgres", "-D", str(data), "-k", str(folder), "-h", ""]
@@ -66,6 +94,7 @@ def running(*settings: str) -> Iterator[Server]:
             process.send_signal(signal.SIGINT)  # Ends the sessions that tests left open.
             process.wait(20)
     finally:
+        shutil.rmtree(data, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -107,5 +136,5 @@ def _wait_for(folder: Path, process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """One server for all the tests; ask it for a new database."""
-    with running("fsync=off", "max_connections=60") as server:
+    with running(*IN_A_HURRY, "max_connections=60", beneath=in_memory() or TMP) as server:
         yield server

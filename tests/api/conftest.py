@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import structlog
 
 from tests.api.serving import Api, served
-from tests.played import copied, played
-from tests.postgres import Server
+from tests.databases import sqlite_followed as sqlite
+from tests.databases import url_followed as url
 
-__all__ = ["copied", "played"]
+__all__ = ["sqlite", "url"]
 
 
 @pytest.fixture(autouse=True)
@@ -25,21 +24,6 @@ def _quiet() -> Iterator[None]:
     )
     yield
     structlog.configure(**before)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database that several processes can open, on both."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/api.db"
-    server: Server = request.getfixturevalue("postgres")
-    return server.new_database()
-
-
-@pytest.fixture
-def sqlite(tmp_path: Path) -> str:
-    """A database for what does not depend on which it is."""
-    return f"sqlite:///{tmp_path}/api.db"
 
 
 @pytest.fixture

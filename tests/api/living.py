@@ -21,7 +21,7 @@ from billing.events.invoice import InvoiceIssued
 from billing.events.party import Identity, PartyRegistered
 from billing.identity import contract_id, invoice_id, stream
 from tests.api.serving import Api, served
-from tests.postgres import Server
+from tests.databases import a_copy, followed
 from tests.scenario import day
 
 D = Decimal
@@ -101,9 +101,5 @@ def added(code: str, price: str, since: str) -> EquipmentAdded:
 @contextmanager
 def lived(request: pytest.FixtureRequest, folder: pytest.TempPathFactory) -> Iterator[Lives]:
     """A server for all the tests of a module that only ask, on the database of the parameter."""
-    url = f"sqlite:///{folder.mktemp('lived')}/api.db"
-    if request.param == "postgresql":
-        server: Server = request.getfixturevalue("postgres")
-        url = server.new_database()
-    with served(url) as api:
+    with a_copy(request, folder.mktemp("lived"), followed) as url, served(url) as api:
         yield Lives(api)

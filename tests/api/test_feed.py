@@ -23,7 +23,7 @@ from billing.events.payment import PaymentIdentified, PaymentReceived
 from billing.record import to_stored
 from projections.telling import NATURAL, PERSONAL, told, topics_of
 from tests.api.asking import NUMBER, asks, done, signs
-from tests.api.listening import Server, Told, elsewhere, stream
+from tests.api.listening import PLAIN, Server, Told, elsewhere, stream
 from tests.api.serving import Api
 
 
@@ -275,7 +275,7 @@ def test_two_readers_and_pages_are_told_the_same(url: str, served: tuple[Server,
     while len(paged) < EVENTS:
         after = paged[-1]["position"] if paged else 0
         path = f"{server.address}/v1/events?after={after}&limit=33&wait=5"
-        paged += httpx.get(path, timeout=20, trust_env=False).json()["events"]
+        paged += httpx.get(path, timeout=20, **PLAIN).json()["events"]
     for thread in threads:
         thread.join(20)
     for writer in writers:
@@ -307,7 +307,7 @@ def test_a_stream_of_some_topics_tells_those_and_where_it_stands(
 ):
     server, _ = served
     elsewhere(write, url, "w", 3).join()
-    found = [httpx.get(f"{server.address}/v1/events?after=0&topic=party.*", trust_env=False).json()]
+    found = [httpx.get(f"{server.address}/v1/events?after=0&topic=party.*", **PLAIN).json()]
     assert (found[0]["events"], found[0]["next"]) == ([], 6)
     assert next(stream(server.address, after=4)).id == 5  # type: ignore[union-attr]
 
@@ -349,7 +349,7 @@ def test_the_clients_of_a_stream_that_went_away_cost_nothing(served: tuple[Serve
         next(follower)
         follower.close()  # type: ignore[attr-defined]
     for _ in range(50):
-        text = httpx.get(f"{server.address}/metrics", trust_env=False).text
+        text = httpx.get(f"{server.address}/metrics", **PLAIN).text
         if "billing_http_streams 0.0" in text:
             return
         time.sleep(0.1)

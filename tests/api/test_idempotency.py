@@ -25,7 +25,7 @@ from projections.api import idempotency
 from projections.api.idempotency import LEASE, Answer, Ask, More, Once, Positions, digest_of
 from projections.api.problems import Problem
 from tests.api.asking import NUMBER, asks, done, signs
-from tests.api.listening import Server, elsewhere
+from tests.api.listening import PLAIN, Server, elsewhere
 from tests.api.serving import Api, Clock, served
 
 
@@ -353,7 +353,7 @@ def test_payments_asked_until_answered_are_each_recorded_once_however_often_the_
                     json=body | {"reference": f"P-{number}"},
                     headers={"Idempotency-Key": f"p-{number}"},
                     timeout=5,
-                    trust_env=False,
+                    **PLAIN,
                 )
             except httpx.HTTPError:
                 Event().wait(0.05)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -26,12 +25,12 @@ def issuer() -> Iterator[Issuer]:
 
 
 @contextmanager
-def taking(issuer: Issuer, folder: Path, **settings: Any) -> Iterator[Api]:
+def taking(issuer: Issuer, sqlite: str, **settings: Any) -> Iterator[Api]:
     """A server that takes its tokens, and looks again each time."""
     oidc = Oidc(**{"issuer": issuer.url, "audience": AUDIENCE, "asked_again": 0.0} | settings)
     clock = Clock()
     clock.now = clock.now.fromtimestamp(time.time(), clock.now.tzinfo)
-    with served(f"sqlite:///{folder}/api.db", clock, oidc=oidc, key_for=0, stranger_rate=0) as api:
+    with served(sqlite, clock, oidc=oidc, key_for=0, stranger_rate=0) as api:
         yield api
 
 
@@ -42,25 +41,25 @@ def answered(api: Api, token: str) -> tuple[int, str]:
 
 
 def test_a_token_lets_in_whom_it_names_with_their_roles_and_scopes(
-    issuer: Issuer, tmp_path: Path
+    issuer: Issuer, sqlite: str
 ) -> None:
-    with taking(issuer, tmp_path) as api:
+    with taking(issuer, sqlite) as api:
         token = issuer.token(roles=["operator", "king"], scope="openid personal")
         told = api.gets("/v1/me", token=token).json()
         assert told == {"name": "u-17", "roles": ["operator", "reader"], "scopes": ["personal"]}
         assert issuer.asked == ["/.well-known/openid-configuration", "/keys"]
 
 
-def test_elliptic_curves_sign_too(issuer: Issuer, tmp_path: Path) -> None:
+def test_elliptic_curves_sign_too(issuer: Issuer, sqlite: str) -> None:
     issuer.makes_key("curve", "EC")
-    with taking(issuer, tmp_path) as api:
+    with taking(issuer, sqlite) as api:
         assert answered(api, issuer.token("curve"))[0] == 200
 
 
-def test_roles_and_names_are_where_the_settings_say(issuer: Issuer, tmp_path: Path) -> None:
+def test_roles_and_names_are_where_the_settings_say(issuer: Issuer, sqlite: str) -> None:
     with taking(
         issuer,
-        tmp_path,
+        sqlite,
         roles_claim="realm_access.roles",
         roles={"finance-desk": "operator", "finance-head": "approver"},
         name_claim="preferred_username",
@@ -74,8 +73,8 @@ def test_roles_and_names_are_where_the_settings_say(issuer: Issuer, tmp_path: Pa
         assert answered(api, issuer.token())[0] == 401  # No preferred_username.
 
 
-def test_someone_without_a_role_is_known_and_may_do_nothing(issuer: Issuer, tmp_path: Path) -> None:
-    with taking(issuer, tmp_path) as api:
+def test_someone_without_a_role_is_known_and_may_do_nothing(issuer: Issuer, sqlite: str) -> None:
+    with taking(issuer, sqlite) as api:
         assert answered(api, issuer.token(roles=[])) == (403, "this is for the role reader")
 
 
@@ -155,31 +154,31 @@ FORGED: dict[str, tuple[Callable[[Issuer], str], str]] = {
 
 @pytest.mark.parametrize(("forge", "why"), FORGED.values(), ids=FORGED)
 def test_a_token_that_is_not_right_lets_nobody_in(
-    issuer: Issuer, tmp_path: Path, forge: Callable[[Issuer], str], why: str
+    issuer: Issuer, sqlite: str, forge: Callable[[Issuer], str], why: str
 ) -> None:
-    with taking(issuer, tmp_path) as api:
+    with taking(issuer, sqlite) as api:
         assert answered(api, issuer.token())[0] == 200
         status, detail = answered(api, forge(issuer))
         assert status == 401, detail
         assert why in detail
 
 
-def test_clocks_may_differ_by_half_a_minute(issuer: Issuer, tmp_path: Path) -> None:
-    with taking(issuer, tmp_path) as api:
+def test_clocks_may_differ_by_half_a_minute(issuer: Issuer, sqlite: str) -> None:
+    with taking(issuer, sqlite) as api:
         assert answered(api, issuer.token(exp=int(time.time()) - 20))[0] == 200
 
 
 @pytest.mark.parametrize("aud", [[AUDIENCE, "shop"], AUDIENCE])
-def test_a_token_may_be_for_others_too(issuer: Issuer, tmp_path: Path, aud: Any) -> None:
-    with taking(issuer, tmp_path) as api:
+def test_a_token_may_be_for_others_too(issuer: Issuer, sqlite: str, aud: Any) -> None:
+    with taking(issuer, sqlite) as api:
         assert answered(api, issuer.token(aud=aud))[0] == 200
 
 
 # The issuer's keys
 
 
-def test_a_key_the_issuer_took_since_is_found(issuer: Issuer, tmp_path: Path) -> None:
-    with taking(issuer, tmp_path) as api:
+def test_a_key_the_issuer_took_since_is_found(issuer: Issuer, sqlite: str) -> None:
+    with taking(issuer, sqlite) as api:
         old = issuer.token()
         assert answered(api, old)[0] == 200
         issuer.makes_key("second")
@@ -191,15 +190,15 @@ def test_a_key_the_issuer_took_since_is_found(issuer: Issuer, tmp_path: Path) ->
         )
 
 
-def test_the_keys_are_asked_for_once_for_many_tokens(issuer: Issuer, tmp_path: Path) -> None:
-    with taking(issuer, tmp_path) as api:
+def test_the_keys_are_asked_for_once_for_many_tokens(issuer: Issuer, sqlite: str) -> None:
+    with taking(issuer, sqlite) as api:
         for rank in range(5):
             assert answered(api, issuer.token(sub=f"u-{rank}"))[0] == 200
         assert issuer.asked.count("/keys") == 1
 
 
-def test_unknown_keys_do_not_make_us_flood_the_issuer(issuer: Issuer, tmp_path: Path) -> None:
-    with taking(issuer, tmp_path, asked_again=60.0) as api:
+def test_unknown_keys_do_not_make_us_flood_the_issuer(issuer: Issuer, sqlite: str) -> None:
+    with taking(issuer, sqlite, asked_again=60.0) as api:
         assert answered(api, issuer.token())[0] == 200
         forged = written({"alg": "RS256", "kid": "unknown"}, issuer.claims(), b"x" * 256)
         for _ in range(5):
@@ -207,16 +206,16 @@ def test_unknown_keys_do_not_make_us_flood_the_issuer(issuer: Issuer, tmp_path: 
         assert issuer.asked.count("/keys") == 1
 
 
-def test_keys_known_serve_on_while_the_issuer_is_away(issuer: Issuer, tmp_path: Path) -> None:
-    with taking(issuer, tmp_path, keys_for=0.0) as api:
+def test_keys_known_serve_on_while_the_issuer_is_away(issuer: Issuer, sqlite: str) -> None:
+    with taking(issuer, sqlite, keys_for=0.0) as api:
         assert answered(api, issuer.token())[0] == 200
         issuer.down = True
         assert answered(api, issuer.token(sub="u-18"))[0] == 200
 
 
-def test_an_issuer_never_reached_is_not_the_callers_fault(issuer: Issuer, tmp_path: Path) -> None:
+def test_an_issuer_never_reached_is_not_the_callers_fault(issuer: Issuer, sqlite: str) -> None:
     issuer.down = True
-    with taking(issuer, tmp_path) as api:
+    with taking(issuer, sqlite) as api:
         answer = api.gets("/v1/me", token=issuer.token())
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
         issuer.down = False
@@ -233,20 +232,20 @@ UNUSABLE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("changed", UNUSABLE.values(), ids=UNUSABLE)
 def test_a_key_that_does_not_sign_as_we_take_it_is_passed_over(
-    issuer: Issuer, tmp_path: Path, changed: dict[str, Any]
+    issuer: Issuer, sqlite: str, changed: dict[str, Any]
 ) -> None:
     issuer.makes_key("odd")
     issuer.more = [one | changed for one in issuer.published()["keys"] if one["kid"] == "odd"]
     token = issuer.token("odd")
     del issuer.keys["odd"]
-    with taking(issuer, tmp_path) as api:
+    with taking(issuer, sqlite) as api:
         assert answered(api, token)[1].endswith("its key is not one of the issuer's")
         assert answered(api, issuer.token())[0] == 200
 
 
-def test_a_key_too_short_is_passed_over(issuer: Issuer, tmp_path: Path) -> None:
+def test_a_key_too_short_is_passed_over(issuer: Issuer, sqlite: str) -> None:
     issuer.makes_key("short", bits=1024)
-    with taking(issuer, tmp_path) as api:
+    with taking(issuer, sqlite) as api:
         assert answered(api, issuer.token("short"))[1].endswith("not one of the issuer's")
 
 
@@ -255,15 +254,15 @@ def test_a_key_too_short_is_passed_over(issuer: Issuer, tmp_path: Path) -> None:
     [{"issuer": "https://evil.example"}, {"jwks_uri": "http://evil.example/keys"}, {"jwks_uri": 7}],
 )
 def test_a_discovery_document_that_points_elsewhere_is_not_followed(
-    issuer: Issuer, tmp_path: Path, lie: dict[str, Any]
+    issuer: Issuer, sqlite: str, lie: dict[str, Any]
 ) -> None:
     issuer.discovered = lie
-    with taking(issuer, tmp_path) as api:
+    with taking(issuer, sqlite) as api:
         assert answered(api, issuer.token())[0] == 503
 
 
-def test_the_keys_may_be_named_without_discovery(issuer: Issuer, tmp_path: Path) -> None:
-    with taking(issuer, tmp_path, jwks=f"{issuer.url}/keys") as api:
+def test_the_keys_may_be_named_without_discovery(issuer: Issuer, sqlite: str) -> None:
+    with taking(issuer, sqlite, jwks=f"{issuer.url}/keys") as api:
         assert answered(api, issuer.token())[0] == 200
         assert issuer.asked == ["/keys"]
 

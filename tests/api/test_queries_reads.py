@@ -13,11 +13,13 @@ from projections.api.reads import PREPARED, Lines, Statement
 from projections.runner import Runner
 from tests.api.living import Lives
 from tests.api.serving import served
+from tests.databases import followed
 
 
 @pytest.fixture
 def url(postgres):
-    return postgres.new_database()
+    with postgres.database(postgres.model("followed", followed)) as url:
+        yield url
 
 
 @pytest.fixture

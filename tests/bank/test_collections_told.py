@@ -82,47 +82,57 @@ def test_an_advice_then_the_statement_that_tells_the_same_counts_once(url, tmp_p
     assert len(history(url, PAID)) == 1
 
 
-R_CODES = sorted(REASONS)
+R_CODES = {f"F{place:05d}": code for place, code in enumerate(sorted(REASONS))}
+"""An invoice for each code, under a mandate of its own."""
+GROSS = {name: D(120 + place) for place, name in enumerate(R_CODES)}
 
 
-@pytest.mark.parametrize("code", R_CODES)
-def test_every_r_code_after_the_credit_opens_the_invoice_again(code, tmp_path):
+def test_every_r_code_after_the_credit_opens_its_invoice_again(tmp_path):
     url = f"sqlite:///{tmp_path}/b.db"
-    at_the_bank(url, tmp_path, 1)
-    told(url, tmp_path, statement(credit("120.00", "F00000")))
-    assert owed(url) == {"F00000": 0}
-    back = debit("120.00", "F00000", code, booked="2026-02-05", value="2026-02-05")
-    report = told(url, tmp_path, statement(back, id="A-2"))
-    assert dict(report.counts) == {"returned": 1}
-    assert owed(url) == {"F00000": D("120.00")}
-    (event,) = history(url, RETURNED)
-    assert (event.code, event.settled, event.amount) == (code, True, D("120.00"))
-    assert event.kind in ("return", "refund")
-    (taken,) = history(url, TAKEN_BACK)
-    assert (taken.reason, taken.value_on) == (sentence(code), date(2026, 2, 5))
-    assert sentence(code) in report.told[0]
-    assert any("mandate RUM-00000" in line for line in report.told) == (
-        REASONS[code].next in ("account", "mandate")
-    )
+    at_the_bank(url, tmp_path, len(R_CODES))
+    told(url, tmp_path, statement(*(credit(f"{GROSS[name]}.00", name) for name in R_CODES)))
+    assert owed(url) == dict.fromkeys(R_CODES, 0)
+    back = [debit(f"{GROSS[name]}.00", name, code, booked="2026-02-05", value="2026-02-05")
+            for name, code in R_CODES.items()]  # fmt: skip
+    report = told(url, tmp_path, statement(*back, id="A-2"))
+    assert dict(report.counts) == {"returned": len(R_CODES)}
+    assert owed(url) == GROSS
+    returned, taken = history(url, RETURNED), history(url, TAKEN_BACK)
+    assert [(one.end_to_end, one.code, one.settled, one.amount) for one in returned] == [
+        (name, code, True, GROSS[name]) for name, code in R_CODES.items()
+    ]
+    assert {one.kind for one in returned} == {"return", "refund"}
+    assert [(one.collection, one.reason, one.value_on) for one in taken] == [
+        (name, sentence(code), date(2026, 2, 5)) for name, code in R_CODES.items()
+    ]
+    for name, code in R_CODES.items():
+        said = [line for line in report.told if name in line]
+        assert sentence(code) in said[0]
+        assert any(f"mandate RUM-{name[1:]}" in line for line in report.told) == (
+            REASONS[code].next in ("account", "mandate")
+        ), code
 
 
-@pytest.mark.parametrize("code", R_CODES)
-def test_every_r_code_of_a_status_report_frees_the_invoice(code, tmp_path):
+def test_every_r_code_of_a_status_report_frees_its_invoice(tmp_path):
     url = f"sqlite:///{tmp_path}/b.db"
-    at_the_bank(url, tmp_path, 2)
+    kept = f"F{len(R_CODES):05d}"
+    at_the_bank(url, tmp_path, len(R_CODES) + 1)
+    refused = [TxStatus(name, "RJCT", code) for name, code in R_CODES.items()]
     text = pain002("pain.002.001.03", Report(FILE, payments=[
-        Payment(f"{FILE}-1", txs=[TxStatus("F00000", "RJCT", code), TxStatus("F00001", "ACCP")])
+        Payment(f"{FILE}-1", txs=[*refused, TxStatus(kept, "ACCP")])
     ]))  # fmt: skip
     report = told(url, tmp_path, text)
-    assert dict(report.counts) == {"pending": 1, "returned": 1}
-    assert owed(url) == {"F00000": D("120.00"), "F00001": D("121.00")}
-    (event,) = history(url, RETURNED)
-    assert event.kind == ("refusal" if "refusal" in REASONS[code].kinds else "reject")
-    assert not event.settled
+    assert dict(report.counts) == {"pending": 1, "returned": len(R_CODES)}
+    assert owed(url) == GROSS | {kept: D(120 + len(R_CODES))}
+    returned = history(url, RETURNED)
+    assert [(one.end_to_end, one.code, one.kind, one.settled) for one in returned] == [
+        (name, code, "refusal" if "refusal" in REASONS[code].kinds else "reject", False)
+        for name, code in R_CODES.items()
+    ]
     assert history(url, TAKEN_BACK) == []
     with opened(url, LATER) as app:
-        free, kept = receivables.book(app).documents()
-    assert (free.collecting, kept.collecting) == ("", "F00001")
+        collecting = {one.number: one.collecting for one in receivables.book(app).documents()}
+    assert collecting == dict.fromkeys(R_CODES, "") | {kept: kept}
 
 
 @pytest.mark.parametrize(

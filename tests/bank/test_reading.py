@@ -292,6 +292,6 @@ def test_a_large_file_is_read_in_flat_memory(tmp_path):
         tracemalloc.stop()
         return top
 
-    small, large = peak(2_000), peak(20_000)
-    # What is kept of each line is its name: some 150 bytes, and 8 MiB of facts before the disk.
-    assert large - small < (20_000 - 2_000) * 250 + (8 << 20)
+    small, large = peak(1_000), peak(8_000)
+    # What is kept of each line is its name and its facts: some 290 bytes. Whole lines: 1,450.
+    assert large - small < (8_000 - 1_000) * 600

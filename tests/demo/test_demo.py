@@ -1,15 +1,18 @@
 """The demo tells the five contracts and their money by the book, once, faster than one reads it."""
 
+import shutil
 from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from billing.application import Billing, collections, issued, receivables, replay
 from billing.application import bank as application_bank
 from billing.bank import read
+from billing.cli import cli
 from billing.cli.demo import bank_folder
 from billing.demo import story
 from billing.demo.bank import Statement
@@ -24,7 +27,7 @@ from billing.events.contract import (
     PriceRevised,
 )
 from billing.refusal import Refused
-from tests.played import Typed
+from tests.played import Said, Typed
 
 
 def happened(app, number, kind):
@@ -36,13 +39,31 @@ def nets(app, number):
             for one in issued.documents(app, number)}  # fmt: skip
 
 
-def test_given_again_it_plays_nothing_twice_and_finds_all_right(tmp_path):
-    billing = Typed(tmp_path / "demo.db")
-    first = billing("demo", "--json")
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory):
+    """`billing demo` in an empty folder, and what it said."""
+    folder = tmp_path_factory.mktemp("typed")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        patched.setenv("DATABASE_URL", "sqlite:///production.db")
+        answer = CliRunner().invoke(cli, ["demo", "--json"])
+    return folder, Said(answer.exit_code, answer.stdout, answer.stderr)
+
+
+def test_without_a_database_on_the_command_line_it_is_demo_db(typed):
+    folder, said = typed
+    assert said.code == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["demo-bank", "demo.db"]
+
+
+def test_given_again_it_plays_nothing_twice_and_finds_all_right(typed):
+    folder, first = typed
+    billing = Typed(folder / "demo.db")
     record = billing.log()
     second = billing("demo", "--json")
     assert first.code == second.code == 0
     assert billing.log() == record
+    assert first.data["played"]["before"] == 0
     assert second.data["played"]["before"] == second.data["played"]["steps"]
     assert second.data["wrong"] == []
     for what in ("last_invoices", "years", "debits", "set_aside", "explanation", "collections",
@@ -51,30 +72,36 @@ def test_given_again_it_plays_nothing_twice_and_finds_all_right(tmp_path):
     assert "nothing was played again" in billing("demo").out
 
 
-@pytest.mark.parametrize("at", [1, 116, 276, 323])
-def test_stopped_half_way_it_goes_on_and_comes_to_the_same_record(played, tmp_path, at):
+def test_stopped_again_and_again_it_goes_on_and_comes_to_the_same_record(played, tmp_path):
     class Killed(Exception):
         pass
 
-    def kill(rank, of):
-        if rank == at:
-            raise Killed
-
     billing = Typed(tmp_path / "half.db")
-    with pytest.raises(Killed):
-        story.play(billing.app(), billing.story(), 0, kill)
-    assert story.done(billing.app(), billing.story()) == at
+    before = 0
+    for at in (1, 116, 276, 323):
+
+        def kill(rank, of, at=at):
+            if rank == at:
+                raise Killed
+
+        app = billing.app()
+        with pytest.raises(Killed):
+            story.play(app, billing.story(), before, kill)
+        app.close()
+        before = story.done(billing.app(), billing.story())
+        assert before == at
     assert billing("demo").code == 0
     assert billing.log() == played.log()
 
 
 def test_killed_in_the_middle_of_a_statement_it_imports_the_rest(played, tmp_path, monkeypatch):
+    shutil.copy(played.morning("2025-10"), tmp_path / "half.db")
     billing = Typed(tmp_path / "half.db")
     told = billing.story()
     days = [isinstance(step.action, Statement) and step.on for step in told.steps]
     rank = days.index(date(2025, 10, 31)) + 1
     app = billing.app()
-    story.play(app, told._replace(steps=told.steps[: rank - 1]), 0)
+    story.play(app, told._replace(steps=told.steps[: rank - 1]), story.done(app, told))
     before = app.store.log_position()
     with monkeypatch.context() as patched:
         patched.setattr(application_bank, "_close", killed)
@@ -134,17 +161,6 @@ def test_it_knows_a_database_played_by_another_version(tmp_path):
     story.play(app, told._replace(steps=told.steps[:2]), 0)
     with pytest.raises(Refused, match="another version"):
         story.done(app, told._replace(digest="00000000"))
-
-
-def test_without_a_database_on_the_command_line_it_is_demo_db(tmp_path, monkeypatch):
-    from click.testing import CliRunner
-
-    from billing.cli import cli
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DATABASE_URL", "sqlite:///production.db")
-    assert CliRunner().invoke(cli, ["demo", "--json"]).exit_code == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo-bank", "demo.db"]
 
 
 def test_on_postgresql_it_comes_to_the_same_record(played, postgres, tmp_path):

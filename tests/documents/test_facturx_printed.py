@@ -19,9 +19,7 @@ from billing.events.party import PartyAmended
 from billing.identity import stream
 from billing.refusal import Refused
 from tests.documents.paper import Data, attached, text_of
-from tests.played import Typed, copied, played
-
-__all__ = ["copied", "played"]
+from tests.played import Typed
 
 EVER = Period(date(2000, 1, 1), date(2100, 1, 1))
 SUMS = "SpecifiedTradeSettlementHeaderMonetarySummation"

@@ -47,9 +47,8 @@ from tests.documents.correspondence import (
     total,
     unpaid,
 )
-from tests.played import Typed, copied, played
+from tests.played import Typed
 
-__all__ = ["copied", "played"]
 D = Decimal
 
 

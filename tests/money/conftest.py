@@ -1,14 +1,12 @@
-"""Money is counted on SQLite, in memory and in a file, and on PostgreSQL."""
+"""An office in memory; `url` is a database that several processes can open."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.money.office import Office
-from tests.postgres import Server
 
 
 @pytest.fixture
@@ -17,12 +15,3 @@ def office() -> Iterator[Office]:
     with Office("sqlite://") as opened:
         opened.signs("K-1")
         yield opened
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database that several processes can open."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/money.db"
-    server: Server = request.getfixturevalue("postgres")
-    return server.new_database()

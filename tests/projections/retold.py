@@ -14,7 +14,7 @@ from projections.runner import Runner
 from tests.played import Typed
 from tests.postgres import Server
 
-PIECES = (1, 97, 7, 211, 1, 1, 53)
+PIECES = (1, 197, 7, 511, 1, 1, 53)
 """So many events at a time, and again."""
 
 

@@ -12,6 +12,9 @@ from billing.application import Billing
 from billing.store import StoreOutdated
 from projections import schema
 from projections.migrations import HEAD, VERSION_TABLE, config, ours
+from tests import databases
+
+url = databases.url  # Nothing is made in it yet.
 
 
 def test_the_last_revision_is_the_one_the_program_knows():

@@ -1,52 +1,26 @@
 """The month's run as finance sees it: a dry run first, then the same, once."""
 
 import shutil
-import sqlite3
-from contextlib import closing
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from billing.application import Billing, issued, runs
-from billing.application.actions import Run
 from billing.application.preview import planned
 from billing.cli import batch
 from billing.demo import story
 from billing.month import month_days
-from tests.played import Typed
 
 MONTHS = ["2023-10", "2024-07", "2025-04", "2025-12", "2026-03", "2026-07", "2026-11"]
 
 
-@pytest.fixture(scope="module")
-def mornings(tmp_path_factory):
-    """The demo's database as each month's run finds it, by month."""
-    typed = Typed(tmp_path_factory.mktemp("mornings") / "demo.db")
-    told, found = typed.story(), {}
-
-    def keep(rank, of):
-        step = told.steps[rank] if rank < of else None
-        if step is not None and isinstance(step.action, Run):
-            found[step.action.month] = typed.database.with_name(f"{step.action.month}.db")
-            with (
-                closing(sqlite3.connect(typed.database)) as source,
-                closing(sqlite3.connect(found[step.action.month])) as copy,
-            ):
-                source.backup(copy)
-
-    app = typed.app()
-    story.play(app, told, 0, keep)
-    app.close()
-    return found
-
-
 @pytest.fixture
-def until(mornings, tmp_path):
+def until(played, tmp_path):
     """The demo up to the morning of a month's run."""
 
     def opened(month):
-        path = shutil.copy(mornings[month], tmp_path / "morning.db")
+        path = shutil.copy(played.morning(month), tmp_path / "morning.db")
         app = Billing({"DATABASE_URL": f"sqlite:///{path}"})
         app.clock = lambda: story.at(month_days(date.fromisoformat(f"{month}-01"))[0])
         return app

@@ -74,17 +74,30 @@ def test_too_many_transactions_at_once_say_so(url: str) -> None:
         store.log_position()
 
 
-def test_a_connection_lost_while_idle_is_replaced(postgres: Server) -> None:
-    url = postgres.new_database()
-    store = Store.open(url)
-    assert store.log_position() == 0
+def cut(url: str) -> None:
+    """Ends every connection to a database but its own."""
     with Store.open(url).engine.connect() as other:
         others = "pid <> pg_backend_pid() AND datname = current_database()"
         other.execute(
             text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
         )
+
+
+def test_a_connection_lost_while_idle_is_replaced(postgres: Server) -> None:
+    url = postgres.new_database()
+    store = Store.open(url)
+    assert store.log_position() == 0
+    cut(url)
     with store.transaction() as tx:
         assert tx.append([event(uuid4(), 1)]) == range(1, 2)
+
+
+def test_a_connection_lost_before_it_is_given_back_is_said_as_any_other(postgres: Server) -> None:
+    url = postgres.new_database()
+    store = Store.open(url)
+    with pytest.raises(StoreError, match="does not answer"), store.reading():
+        cut(url)
+    assert store.log_position() == 0
 
 
 @pytest.mark.parametrize(

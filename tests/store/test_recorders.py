@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
@@ -30,8 +31,9 @@ class OnPostgreSQL:
     __test__ = True
 
     @pytest.fixture(autouse=True)
-    def _address(self, postgres: Server) -> None:
-        self.url = postgres.new_database()
+    def _address(self, postgres: Server) -> Iterator[None]:
+        with postgres.database() as self.url:
+            yield
 
 
 class Recorder:

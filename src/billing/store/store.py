@@ -494,7 +494,7 @@ class Store(Reading):
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        with self._opened(self._reads) as connection, _speaking(self._database):
+        with _speaking(self._database), self._opened(self._reads) as connection:
             yield connection
 
     @contextmanager

@@ -1,3 +1,0 @@
-from tests.played import copied, played
-
-__all__ = ["copied", "played"]
