@@ -104,16 +104,25 @@ class Runner:
         end = self.store.log_position()
         with self.store.reading() as connection:
             known = {row.name: row for row in connection.execute(query(projection))}
+        positions = self._positions(self.views.values())
         found = []
         for name, view in self.views.items():
             row = known.get(name)
-            at = self.store.tracked(tracked_as(name)) or 0
+            at = positions[name]
             outdated = row is None or row.version != view.version
             failed_at, error = 0, ""
             if row is not None and abs(row.version) == view.version:  # Else newer code may do it.
                 failed_at, error = row.failed_at, row.error
             found.append(Standing(name, at, max(end - at, 0), failed_at, error, outdated))
         return found
+
+    def _positions(self, views: Iterable[View]) -> dict[str, int]:
+        """How far each has followed; in one statement, as a server asks every second."""
+        t = tracking.c
+        with self.store.reading() as connection:
+            rows = connection.execute(query(t.application_name, t.notification_id))
+            found = {row.application_name: row.notification_id for row in rows}
+        return {view.name: found.get(tracked_as(view.name), 0) for view in views}
 
     def chosen(self, names: Sequence[str]) -> list[View]:
         """The views of these names, all when none is named. Raises Refused for another name."""
@@ -140,7 +149,7 @@ class Runner:
         furthest = 0
         with fewer_collections():
             while going:
-                at = {view.name: self.store.tracked(tracked_as(view.name)) or 0 for view in going}
+                at = self._positions(going)
                 lowest = min(at.values())
                 furthest = max(furthest, end - lowest)
                 if lowest >= end:
