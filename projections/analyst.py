@@ -154,7 +154,9 @@ VIEWS: Final = (
         "v_contract",
         contract,
         "Contracts as they are now (contrats)",
-        without=("billable", "yearly_from", "yearly_cents", "prompt", "why_running"),
+        without=(
+            *("billable", "yearly_from", "yearly_cents", "prompt", "why_running", "priced_from"),
+        ),
         more=_standing,
         also=(yearly_fee,),
     ),

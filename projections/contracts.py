@@ -95,6 +95,7 @@ contract = Table(
     text("aside_reason", "Why"),
     flag("aside_held", "Its billing waits too, not only the clause"),
     text("why_running", "What is to be known of it while it runs"),
+    day("priced_from", "From when on its items have the prices that `body` tells", optional=True),
     body(),
     comment="Contracts as they are now (contrats)",
     postgresql_with=IN_LINE,
@@ -171,6 +172,11 @@ class Contracts(StateView):
     tables = (contract, yearly_fee)
     topics: ClassVar = frozenset(topic for topic in TOPICS if topic.startswith("contract."))
 
+    @property
+    def version(self) -> int:
+        """The second: `priced_from`, and bodies left open."""
+        return 2
+
     def show(self, id: UUID, state: Contract) -> Iterator[Told]:
         """The row of a contract, and those of its yearly fees before the one agreed last."""
         fees = yearly_fees(state)
@@ -188,7 +194,8 @@ class Contracts(StateView):
             aside and aside.due_on, aside.clause if aside else "", aside.reason if aside else "",
             aside is not None and aside.held,
             why_it_runs(state),
-            json_of(shown),
+            _priced_from(state),
+            json_of(shown)[:-1],  # Left open: what depends on the day is put behind it.
         )  # fmt: skip
         yield contract, row
 
@@ -263,6 +270,12 @@ def _item(covered: Covered) -> ShownItem:
         item.per_months, item.discount, item.discount_until, covered.since, covered.until,
         item.warranty_until, item.serial, item.site, item.indexed, item.vat, covered.added, others,
     )  # fmt: skip
+
+
+def _priced_from(c: Contract) -> date | None:
+    """The last day a price changes; none where each item has had one price."""
+    days = [price.effective_on for one in c.items if len(one.prices) > 1 for price in one.prices]
+    return max(days, default=None)
 
 
 def _rare(c: Contract) -> dict[str, Any]:

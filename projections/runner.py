@@ -107,16 +107,25 @@ class Runner:
         end = self.store.log_position()
         with self.store.reading() as connection:
             known = {row.name: row for row in connection.execute(query(projection))}
+        positions = self._positions(self.views.values())
         found = []
         for name, view in self.views.items():
             row = known.get(name)
-            at = self.store.tracked(tracked_as(name)) or 0
+            at = positions[name]
             outdated = row is None or row.version != view.version
             failed_at, error = 0, ""
             if row is not None and abs(row.version) == view.version:  # Else newer code may do it.
                 failed_at, error = row.failed_at, row.error
             found.append(Standing(name, at, max(end - at, 0), failed_at, error, outdated))
         return found
+
+    def _positions(self, views: Iterable[View]) -> dict[str, int]:
+        """How far each has followed; in one statement, as a server asks every second."""
+        t = tracking.c
+        with self.store.reading() as connection:
+            rows = connection.execute(query(t.application_name, t.notification_id))
+            found = {row.application_name: row.notification_id for row in rows}
+        return {view.name: found.get(tracked_as(view.name), 0) for view in views}
 
     def chosen(self, names: Sequence[str]) -> list[View]:
         """The views of these names, all when none is named. Raises Refused for another name."""
@@ -144,7 +153,7 @@ class Runner:
 
     def _followed(self, going: list[View], end: int) -> int:
         """Follows for those views to a position; how many positions the furthest behind went."""
-        at = self._tracked(going)
+        at = self._positions(going)
         furthest = end - min(at.values(), default=end)
         with Behind(at_once=self.store.in_process) as behind:
             while going:
@@ -159,7 +168,7 @@ class Runner:
                         if view.name not in behind.failed or self._taken_up(view, end)
                     ]
                     behind.failed.clear()
-                    at = self._tracked(going)
+                    at = self._positions(going)
                     continue
                 group = [view for view in going if at[view.name] == lowest]
                 ahead = [place for place in at.values() if place > lowest]
@@ -170,9 +179,6 @@ class Runner:
                     self._made(view, batch, stop, source, behind)
                     at[view.name] = stop
         return furthest
-
-    def _tracked(self, views: Iterable[View]) -> dict[str, int]:
-        return {view.name: self.store.tracked(tracked_as(view.name)) or 0 for view in views}
 
     def _made(
         self, view: View, batch: Sequence[Noted], stop: int, source: Source, behind: Behind
@@ -189,7 +195,7 @@ class Runner:
     def _taken_up(self, view: View, end: int) -> bool:
         """Goes on after a failure, from where its rows stand: someone else may have been first,
         or it goes as far as the event it cannot take; whether it goes on."""
-        at = self._tracked([view])[view.name]
+        at = self._positions([view])[view.name]
         stop = min(at + STEP, end)
         return stop <= at or self._advance(view, self._read([view], at + 1, stop), at, stop)
 
@@ -271,7 +277,7 @@ class Runner:
         try:
             self._put(view, stop, *view.change(Source(self.app, batch), batch))
         except Conflict as conflict:
-            if self._tracked([view])[view.name] <= at:
+            if self._positions([view])[view.name] <= at:
                 return self._halved(view, batch, at, stop, conflict)  # Its rows meet one another.
         except StoreBusy:
             raise

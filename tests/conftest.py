@@ -29,6 +29,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Six thousand tests, collected, stay: nobody looks again and again whether they are garbage."""
+    """Six thousand tests, collected, stay: nobody looks for garbage among them again."""
     gc.collect()
     gc.freeze()

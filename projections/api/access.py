@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+from weakref import WeakValueDictionary
 
 import structlog
 from anyio import to_thread
@@ -79,6 +80,7 @@ class Gate:
         self._for = settings.key_for
         self._issuer = Issuer(settings.oidc) if settings.oidc else None
         self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._looks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._callers = Buckets(settings.rate, settings.burst)
         self.strangers = Buckets(settings.stranger_rate, settings.stranger_burst)
@@ -103,7 +105,11 @@ class Gate:
         digest = sha256(presented).digest()
         found = self._known.get(digest)
         if found is None or found[0] < monotonic():
-            found = await self._look(request, presented, digest)
+            # Many may ask at once when what was believed has to be looked at again: one looks.
+            async with self._looks.setdefault(digest, asyncio.Lock()):
+                found = self._known.get(digest)
+                if found is None or found[0] < monotonic():
+                    found = await self._look(request, presented, digest)
         who = found[1]
         if wait := self._callers.take(who.id):
             raise problems.too_many(wait)

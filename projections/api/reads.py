@@ -38,7 +38,8 @@ class Statement:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.lite = text.replace("::date", "").replace("$", "?")  # A day is text there.
+        # A day is text there.
+        self.lite = text.replace("::date", "").replace("$", "?").replace("to_json", "json_quote")
         self.name = f"read_{next(_numbers)}"
 
 
@@ -209,16 +210,17 @@ class Lines:
         raise AssertionError("the last attempt returns or raises")
 
     async def _take(self) -> Line:
-        while self._out >= self._most:
+        if self._out < self._most:
+            self._out += 1
+        else:
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             try:
                 await turn
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():
-                    self._wake()
+                    self._next()
                 raise
-        self._out += 1
         while self._idle:
             line = self._idle.pop()
             if line.usable:
@@ -228,27 +230,27 @@ class Lines:
             line = Line(self._dsn)
             await line.open()
         except BaseException as error:
-            self._out -= 1
-            self._wake()
+            self._next()
             if isinstance(error, psycopg2.OperationalError):
                 raise _busy(error) from error
             raise
         return line
 
     def _give(self, line: Line) -> None:
-        self._out -= 1
         if line.usable:
             self._idle.append(line)
         else:
             line.close()
-        self._wake()
+        self._next()
 
-    def _wake(self) -> None:
+    def _next(self) -> None:
+        """The turn passes to who has waited longest: nobody who comes later gets in before."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
+        self._out -= 1
 
     def close(self) -> None:
         """Lets go of those that are idle."""

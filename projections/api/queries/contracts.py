@@ -121,6 +121,7 @@ SCHEMA: Final = shapes.of_table(
     table.contract,
     (
         *("term_start", "term_end", "yearly_from", "next_instalment_on", "why_running"),
+        "priced_from",
         *("aside_on", "aside_clause", "aside_reason", "aside_held"),
     ),
     status=shapes.one_of("How it stands on the day asked about", *STATUSES),
@@ -203,6 +204,7 @@ CONTRACT: Final = Resource(
     ),
     live=_live,
     in_force=_in_force,
+    in_force_from="priced_from",
     schema=SCHEMA,
     replay=contracts_then,
     beside=(table.yearly_fee,),

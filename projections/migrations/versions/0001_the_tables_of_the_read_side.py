@@ -457,6 +457,12 @@ def upgrade() -> None:
             comment="What is to be known of it while it runs",
         ),
         sa.Column(
+            "priced_from",
+            sa.Date(),
+            nullable=True,
+            comment="From when on its items have the prices that `body` tells",
+        ),
+        sa.Column(
             "body", sa.Text(), nullable=False, comment="The row as the API answers it (JSON)"
         ),
         sa.PrimaryKeyConstraint("number"),
