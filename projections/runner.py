@@ -277,14 +277,18 @@ class Runner:
         try:
             self._put(view, stop, *view.change(Source(self.app, batch), batch))
         except Conflict as conflict:
-            if self._positions([view])[view.name] <= at:
+            now = self._positions([view])[view.name]
+            if now <= at:
                 return self._halved(view, batch, at, stop, conflict)  # Its rows meet one another.
+            if now < stop:  # Someone else was first, for a part of the way.
+                rest = [noted for noted in batch if noted.position > now]
+                return self._advance(view, rest, now, stop)
         except StoreBusy:
             raise
         except Exception as error:  # Whatever it is, it is this view's alone.
             unless_away(error)
             return self._halved(view, batch, at, stop, error)
-        return True  # Someone else may have been first: they have done it.
+        return True  # Someone else may have been first: they have done it all.
 
     def _put(self, view: View, stop: int, streams: Sequence[UUID], rows: Rows) -> None:
         """Writes what a batch changed, and the position it leads to."""
@@ -447,9 +451,9 @@ class Runner:
     def _build(self, view: View, progress: Progress = lambda name, rows: None) -> tuple[int, int]:
         """All rows as the log has them now, in tables beside; how many, and up to where."""
         target = Target(self._dialect, beside=True)
-        if view.follows_receivables:
-            receivables.follow(self.store)
         end = self.store.log_position()
+        if view.follows_receivables:  # As far as that at least: what comes later is followed.
+            receivables.follow(self.store)
         with self.store.transaction() as tx, tx.writing() as connection:
             make_beside(connection, target, view.every_table)
         count = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,13 +18,14 @@ from billing.events import Event
 from billing.events.contract import ContractSigned
 from billing.events.invoice import CreditNoteIssued, InvoiceIssued
 from billing.refusal import Refused
-from billing.store import StoreError
+from billing.store import Conflict, Store, StoreError
 from projections import runner as core
 from projections.catalog import VIEWS
 from projections.invoices import invoice
 from projections.revenue import revenue_total
 from projections.runner import Runner, tracked_as
 from projections.tables import projection
+from projections.view import View
 from tests.projections.following import (
     Signed,
     SignedAnew,
@@ -176,6 +178,49 @@ def test_two_runners_at_once_leave_each_row_once(
         until(lambda: all(found.position == end for found in one.standings()))
     assert differences(one) == {}
     other.close()
+
+
+def test_what_is_recorded_while_a_rebuild_begins_is_followed(
+    app: Billing, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.write(told[:400])
+    meanwhile = [told[400:600]]
+    follow = core.receivables.follow
+
+    def follow_and_be_late(store: Store) -> int:
+        followed = follow(store)
+        while meanwhile:
+            app.write(meanwhile.pop())
+        return followed
+
+    monkeypatch.setattr(core.receivables, "follow", follow_and_be_late)
+    one = Runner(app, FEW)
+    one.rebuild("receivables")
+    assert differences(one) == {}
+
+
+def test_who_is_overtaken_for_a_part_of_the_way_goes_on_from_there(
+    url: str, app: Billing, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.write(told[:300])
+    one, other = Runner(app, FEW), Runner(opened(url), FEW)
+    one.catch_up()
+    app.write(told[300:400])
+    put, asked = one._put, Counter[str]()
+
+    def overtaken(view: View, *given: Any) -> None:
+        asked[view.name] += 1
+        if asked[view.name] == 3:  # The first half of the batch, tried apart.
+            other._followed([view], 310)
+        if asked[view.name] <= 3:
+            raise Conflict("someone else writes to the same rows")
+        put(view, *given)
+
+    monkeypatch.setattr(one, "_put", overtaken)
+    one.catch_up()
+    assert {standing.position for standing in one.standings()} == {400}
+    assert differences(one) == {}
+    other.app.close()
 
 
 def test_two_runners_that_both_have_to_rebuild_do_so_in_turn(
