@@ -4,7 +4,8 @@ Amounts are whole cents (`*_cents`), exact on both databases; prices and quantit
 decimals, are NUMERIC on PostgreSQL and text on SQLite, never floating. Days are civil dates.
 
 `stream` names the aggregate a row was made from: rows are replaced a stream at a time. `body` is
-what the API answers, made when the row is written; `private` holds the personal data it leaves out.
+what the API answers, made when the row is written (of contracts without its last brace: the fields
+of the day come behind it); `private` holds the personal data it leaves out.
 
 A projection's tables are thrown away and rebuilt at will. Tables of the `desk` are not: keys of the
 API, webhooks and what was answered to whom are recorded nowhere else.

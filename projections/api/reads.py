@@ -26,6 +26,7 @@ from sqlalchemy import Engine
 from billing.store import StoreBusy
 from projections.api.deps import Desk
 
+LINES: Final = 4  # Connections at most: one process can take no more answers than these give.
 GIVES_UP: Final = 10  # Seconds a statement may take.
 PREPARED: Final = 200  # Statements a connection remembers.
 _numbers = count(1)
@@ -54,7 +55,8 @@ class Reads:
         self.store = desk.billing.store
         self.lite = self.store.in_process
         self._followed = -1  # The end of the log when it was last followed to it.
-        self._lines = None if self.lite else Lines(self.store.engine, desk.settings.pool)
+        most = min(desk.settings.pool, LINES)
+        self._lines = None if self.lite else Lines(self.store.engine, most)
 
     async def rows(self, statement: Statement, values: Sequence[Any] = ()) -> Found:
         """The rows a statement finds."""

@@ -359,7 +359,7 @@ class Resource:
     ) -> tuple[Statement, list[Any]]:
         """The statement of a page, and its values; each of its rows: position, place, columns.
 
-        `whole`: one row, see `_as_one`.
+        `whole`: all of it in one row, as `_told_page` takes it.
         """
         said = [one for one in self.filters if one.parameter.name in asked.values]
         chosen = [(one, asked.values[one.parameter.name]) for one in said]
@@ -418,10 +418,12 @@ class Resource:
             f" ORDER BY {by} LIMIT {size}) AS page"
         )
         if whole:
+            # How many rows there are, whether one is to be told anew, the text, the last place.
+            told = self._told if self.columns == ("body",) else "told_0"  # Without what is private.
             lasts = "".join(f", (array_agg({name} ORDER BY {again}))[{{0}}]" for name in names)
             return (
                 f"SELECT ({self.position_row}), count(*), {'bool_or(later)' if later else 'false'},"
-                f" string_agg({self._told}, E'\\n' ORDER BY {again})"
+                f" string_agg({told}, E'\\n' ORDER BY {again})"
                 f"{lasts.format(f'{mark()}::int')} FROM {page}"
             )
         return (

@@ -11,6 +11,7 @@ from billing.identity import contract_id
 from projections.api.paging import written
 from tests.api.living import Lives, added, lived
 from tests.api.serving import served
+from tests.projections.test_prices import revised
 
 
 def nine(lives):
@@ -139,6 +140,24 @@ def test_a_cursor_holds_for_the_order_it_was_given_in(there):
     following = gets(there, "/v1/invoices?limit=1").json()["next"]
     refused = gets(there, f"{following}&sort=-issued_on")
     assert refused.status_code == 422
+
+
+def test_a_row_of_a_page_is_told_as_it_is_by_its_key(lives):
+    lives.signs("N-1", starts_on="2026-04-01")
+    lives.contract("C-2", revised("2026-04-01", "100.00", "110.00", "1.1"))
+    for on, price, status in (
+        ("2026-03-10", "100.00", "to start"),
+        ("2026-04-01", "110.00", "running"),
+    ):
+        lives.on(on)
+        page = gets(lives, "/v1/contracts")
+        rows = [gets(lives, f"/v1/contracts/{number}") for number in numbers(page.json())]
+        assert page.text.startswith(f'{{"data":[{",".join(row.text for row in rows)}],"next"')
+        told = {row["number"]: row for row in page.json()["data"]}
+        assert told["C-2"]["items"][0]["unit_price"] == price
+        assert told["N-1"]["status"] == status
+        few = gets(lives, "/v1/contracts?fields=status,number").json()["data"]
+        assert few == [{"status": row["status"], "number": number} for number, row in told.items()]
 
 
 # Filters
@@ -291,7 +310,9 @@ def test_what_is_personal_is_for_those_who_need_it(there):
     company = there.api.gets("/v1/parties/E", token=plain).json()
     assert (company["name"], company["siren"]) == ("E SAS", "999001050")
     assert "email" not in company
-    everyone = there.api.gets("/v1/parties", token=plain).text
+    listed = there.api.gets("/v1/parties", token=plain)
+    assert listed.status_code == 200
+    everyone = listed.text
     assert "P SAS" not in everyone
     assert "example.org" not in everyone
     asked = there.api.gets("/v1/parties/P?fields=code,email", token=plain).json()
