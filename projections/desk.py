@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Index, Table
+from sqlalchemy import Column, Index, Table, Text
 
 from projections.tables import flag, key, metadata, moment, position, text, whole
 
@@ -70,6 +70,8 @@ webhook = Table(
     moment("delivered_at", "When an event was last delivered", optional=True),
     moment("created_at", "When it was registered"),
     text("created_by", "Who registered it"),
+    moment("signed_so_until", "Until when the secret before signs too", optional=True),
+    Column("secret_before", Text, comment="The secret before, while it signs too"),
     comment="Where other services are told of events",
     info=DESK,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -90,6 +91,28 @@ def resume(session: Session, id: str) -> None:
 
 @webhook.command()
 @click.argument("id")
+@click.option(
+    "--overlap",
+    type=click.IntRange(0, 168),
+    default=24,
+    show_default=True,
+    metavar="HOURS",
+    help="How long the secret before signs too; 0: it signs no more.",
+)
+@pass_session
+def rotate(session: Session, id: str, overlap: int) -> None:
+    """Give it another secret, shown this once."""
+    made = _webhooks(session).rotate(id, timedelta(hours=overlap))
+    until = f" until {made.signed_so_until:%Y-%m-%d %H:%M} UTC" if made.signed_so_until else ""
+    session.out.say(
+        _told(made) | {"secret": made.secret},
+        f"{made.id} has another secret, shown this once: {made.secret}\n"
+        f"The one before signs {f'too{until}' if until else 'no more'}.",
+    )
+
+
+@webhook.command()
+@click.argument("id")
 @pass_session
 def remove(session: Session, id: str) -> None:
     """Forget it, with its dead letters."""
@@ -153,7 +176,7 @@ def _say(session: Session, hook: Hook) -> None:
 
 
 def _told(hook: Hook) -> dict[str, Any]:
-    return {name: one for name, one in hook._asdict().items() if name != "secret"}
+    return {name: one for name, one in hook._asdict().items() if not name.startswith("secret")}
 
 
 def _row(hook: Hook) -> list[Any]:

@@ -1,12 +1,13 @@
 """Webhooks: events posted to other services as they are recorded, signed, in order, until taken.
 
 A message is one event (`type`, `timestamp`, `data`), signed as standardwebhooks says with the
-secret of the webhook; `webhook-id` is the same at every attempt, so that a receiver knows what it
-has seen. Each webhook has its own position in the log and is told of one event at a time: the next
-one waits until this one is taken (any 2xx). What is not taken is tried again after the delays of
-SCHEDULE; after the last it is a dead letter, and the next event has its turn. A webhook that lets
-DEAD_IN_A_ROW events die, or answers 410 (gone), is paused: then it is the receiver that is ill, not
-an event. Dead letters are kept until they are replayed or their webhook is removed.
+secret of the webhook, and for a day with the one before it when that was changed; `webhook-id` is
+the same at every attempt, so that a receiver knows what it has seen. Each webhook has its own
+position in the log and is told of one event at a time: the next one waits until this one is taken
+(any 2xx). What is not taken is tried again after the delays of SCHEDULE; after the last it is a
+dead letter, and the next event has its turn. A webhook that lets DEAD_IN_A_ROW events die, or
+answers 410 (gone), is paused: then it is the receiver that is ill, not an event. Dead letters are
+kept until they are replayed or their webhook is removed.
 
 Delivered at least once: a process that dies after a receiver took an event tells it again. Several
 processes may deliver; each webhook is claimed by one of them at a time.
@@ -55,6 +56,7 @@ MOST: Final = 100  # Webhooks.
 AT_ONCE: Final = 8  # Webhooks delivered to at the same time.
 WINDOW: Final = 2_000  # Positions of the log looked through at once.
 TIMEOUT: Final = 10.0
+OVERLAP: Final = timedelta(hours=24)  # A secret goes on signing after another took its place.
 LEASE: Final = timedelta(seconds=60)
 POLL: Final = 1.0
 ANSWER: Final = 4_096  # Bytes of an answer that are read, to keep the connection.
@@ -83,6 +85,16 @@ class Hook(NamedTuple):
     delivered_at: datetime | None
     created_at: datetime
     created_by: str
+    secret_before: str | None
+    signed_so_until: datetime | None
+
+    def signature(self, id: str, now: datetime, body: str) -> str:
+        """Of a message, as standardwebhooks says: by the secret, and by the one before if that
+        still signs, with a space between."""
+        secrets = [self.secret]
+        if self.secret_before and self.signed_so_until and now < self.signed_so_until:
+            secrets.append(self.secret_before)
+        return " ".join(Signer(one).sign(id, now, body) for one in secrets)
 
 
 class Letter(NamedTuple):
@@ -196,7 +208,7 @@ class Webhooks:
         if len(self.all()) >= MOST:
             raise Refused(f"there are {MOST} webhooks already; remove one first")
         id = f"wh_{secrets.token_hex(6)}"
-        secret = f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
+        secret = _new_secret()
         with self.store.transaction() as tx, tx.writing() as connection:
             connection.execute(
                 insert(webhook).values(
@@ -240,6 +252,20 @@ class Webhooks:
             mine = (delivery.c.webhook == id, delivery.c.state == "waiting")
             connection.execute(update(delivery).where(*mine).values(next_at=self.clock()))
         return self._set(id, state="active", why="", dead_in_a_row=0)
+
+    def rotate(self, id: str, overlap: timedelta = OVERLAP) -> Hook:
+        """Gives it another secret, which is in the answer.
+
+        The one before signs too for as long as `overlap` says, so that the receiver may change at
+        its leisure; at once no more when that is nothing, as for a secret that came to be known.
+        """
+        before = self.one(id)
+        return self._set(
+            id,
+            secret=_new_secret(),
+            secret_before=before.secret if overlap else None,
+            signed_so_until=self.clock() + overlap if overlap else None,
+        )
 
     def remove(self, id: str) -> None:
         """Forgets it, with its dead letters."""
@@ -289,10 +315,15 @@ class Webhooks:
         return self.one(id)
 
 
+def _new_secret() -> str:
+    return f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
+
+
 def _hook(row: Any) -> Hook:
     said = {name: getattr(row, name) for name in Hook._fields}
     said["topics"] = tuple(msgspec.json.decode(row.topics))
-    return Hook(**said | {name: utc(said[name]) for name in ("delivered_at", "created_at")})
+    moments = ("delivered_at", "created_at", "signed_so_until")
+    return Hook(**said | {name: utc(said[name]) for name in moments})
 
 
 def _letter(row: Any) -> Letter:
@@ -348,7 +379,7 @@ class Post:
                 "Host": parts.netloc,
                 "webhook-id": id,
                 "webhook-timestamp": str(int(now.timestamp())),
-                "webhook-signature": Signer(hook.secret).sign(id, now, body.decode()),
+                "webhook-signature": hook.signature(id, now, body.decode()),
             }
             return self._posted(parts._replace(netloc=f"{shown}{port}"), parts, headers, body)
         except Refused as error:

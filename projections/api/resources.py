@@ -14,6 +14,8 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import msgspec
+from anyio import to_thread
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, Table
 from starlette.requests import Request
 from starlette.responses import Response
@@ -102,6 +104,9 @@ Live = Callable[[str], Mapping[str, str]]
 Replay = Callable[[Billing, Sequence[UUID], date | None, datetime | None], Iterable[Told]]
 """The rows some streams had: as of a day (None: of any), as known at a moment (None: now)."""
 
+Instead = Callable[[Sequence[Any], Asked], Sequence[Any]]
+"""What a page tells instead of its rows, one for each; asked in a thread."""
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -174,11 +179,14 @@ class Resource:
             missing=f"There is no such {self.one}",
         )
 
-    def told_of_page(self, summary: str) -> dict[str, Any]:
-        """What the decorator of the endpoint of its pages is told."""
-        return shapes.documented(
-            summary, shapes.page_of(self.name), self.of_page, shapes.example_page(self.name)
-        )
+    def told_of_page(self, summary: str, instead: str = "") -> dict[str, Any]:
+        """What the decorator of the endpoint of its pages is told.
+
+        `instead`: the component that stands for each of its rows.
+        """
+        name = instead or self.name
+        asked = self.of_page_instead if instead else self.of_page
+        return shapes.documented(summary, shapes.page_of(name), asked, shapes.example_page(name))
 
     @cached_property
     def sorts(self) -> dict[str, Order]:
@@ -208,6 +216,11 @@ class Resource:
         filters = tuple(one.parameter for one in self.filters)
         paged = (*filters, *sorts, paging.LIMIT, paging.cursor())
         return {one.name: one for one in paged} | self.of_one
+
+    @cached_property
+    def of_page_instead(self) -> dict[str, Parameter]:
+        """The same where something else is told of each row, which has no fields to leave out."""
+        return {name: one for name, one in self.of_page.items() if name != "fields"}
 
     # One row
 
@@ -258,12 +271,13 @@ class Resource:
         caller: Caller,
         under: Sequence[Any] = (),
         also: tuple[str, Any] | None = None,
+        instead: Instead | None = None,
     ) -> Response:
         """A page of rows; `under` are the values of the resource they are listed below.
 
-        `also` is a filter that the path says.
+        `also` is a filter that the path says. `instead` makes of the rows what is told.
         """
-        asked = asking.asked(request, self.of_page)
+        asked = asking.asked(request, self.of_page_instead if instead else self.of_page)
         if also is not None:
             if also[0] in asked.values:
                 fault = "the path says it already"
@@ -278,6 +292,9 @@ class Resource:
         position, data, last = await self._told_page(
             reads, caller, asked, order, place, limit, under
         )
+        if instead is not None:
+            rows = msgspec.json.decode(f"[{data}]")
+            data = json_of(await to_thread.run_sync(instead, rows, asked))[1:-1]
         address = None
         if last is not None:
             mark = paging.written(tag, last)

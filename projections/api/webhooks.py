@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from threading import Thread
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -96,6 +96,14 @@ class Replay(Body):
     position: int | None = Field(default=None, ge=1, le=LAST)
 
 
+class Rotation(Body):
+    """How a secret gives way to another."""
+
+    overlap_hours: int = Field(
+        default=24, ge=0, le=168, description="How long the secret before signs too; 0: no more"
+    )
+
+
 class WebhookShown(BaseModel):
     """A webhook, and how far it is."""
 
@@ -110,10 +118,11 @@ class WebhookShown(BaseModel):
     delivered_at: datetime | None
     created_at: datetime
     created_by: str
+    signed_so_until: datetime | None = Field(description="Until when the secret before signs too")
 
 
 class WebhookMade(WebhookShown):
-    """A webhook just registered."""
+    """A webhook and its secret."""
 
     secret: str = Field(
         description="What messages are signed with; shown this once",
@@ -151,6 +160,7 @@ class LetterList(BaseModel):
 
 def _shown(hook: Hook, *, secret: bool = False) -> dict[str, Any]:
     told: dict[str, Any] = hook._asdict()
+    del told["secret_before"]
     if not secret:
         del told["secret"]
     return told
@@ -214,6 +224,13 @@ async def pause_webhook(id: str, desk: AtDesk, caller: Admin) -> Response:
 async def resume_webhook(id: str, desk: AtDesk, caller: Admin) -> Response:
     """Goes on; what was waiting for its next attempt is tried at once."""
     return _answer(_shown(await _asked(desk, partial(Webhooks.resume, id=id))))
+
+
+@router.post("/{id}/rotate", response_model=WebhookMade)
+async def rotate_webhook(id: str, said: Rotation, desk: AtDesk, caller: Admin) -> Response:
+    """Gives it another secret, shown this once; the one before signs too for a while."""
+    rotate = partial(Webhooks.rotate, id=id, overlap=timedelta(hours=said.overlap_hours))
+    return _answer(_shown(await _asked(desk, rotate), secret=True))
 
 
 @router.post("/{id}/replay", response_model=WebhookShown)

@@ -20,7 +20,7 @@ from projections.database import BESIDE
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The last revision; a test compares it with the files."""
 
 VERSION_TABLE: Final = "projections_version"

@@ -247,6 +247,30 @@ def test_late_interest_to_date_is_stretches_of_days_at_a_rate(demo):
         assert (before["interest"], before["fee"]) == ("0.00", "0.00")
 
 
+@pytest.mark.parametrize("dated", ["", "&as_of=2026-05-20", "&known_at=2026-03-01"])
+def test_interest_of_a_list_is_that_of_each_of_its_documents(demo, dated):
+    reader = demo.key("reader")
+    rows = every(demo, f"/v1/receivables?client=CONGRES-LUBERON{dated}", reader)
+    told = every(demo, f"/v1/receivables/interest?client=CONGRES-LUBERON&limit=3{dated}", reader)
+    assert len(told) == len(rows) > 3
+    for row, one in zip(rows, told, strict=True):
+        path = f"/v1/receivables/{row['supplier']}/{row['number']}/interest"
+        alone = demo.gets(f"{path}?{dated}", token=reader).json()
+        assert one == alone
+
+
+def test_interest_is_listed_of_those_that_are_late_on_the_day(demo):
+    reader = demo.key("reader")
+    # PT2026-000001: 1122.00 due on 2026-01-31; 59 days at 12.15 %: 22.0350… on 2026-03-31.
+    which = "late=true&kind=invoice&client=ATELIER-ENSEIGNES&as_of=2026-03-31"
+    (one,) = demo.gets(f"/v1/receivables/interest?{which}", token=reader).json()["data"]
+    assert (one["number"], one["until"]) == ("PT2026-000001", "2026-03-31")
+    assert (one["interest"], one["fee"]) == ("22.04", "40.00")
+    refused = demo.gets("/v1/receivables/interest?fields=number", token=reader)
+    assert refused.status_code == 422
+    assert "fields" in refused.json()["detail"] + str(refused.json()["errors"])
+
+
 def test_what_recurs_is_the_sum_of_what_moved_it(demo):
     reader = demo.key("reader")
     months = demo.gets("/v1/revenue/recurring", token=reader).json()["data"]

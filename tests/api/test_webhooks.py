@@ -159,6 +159,39 @@ def test_events_are_posted_in_order_and_signed(billing: Billing, receiver: Recei
     assert (after.position, after.delivered_at is not None) == (5, True)
 
 
+def test_another_secret_signs_and_the_one_before_too_for_a_day(
+    billing: Billing, receiver: Receiver
+):
+    now = datetime.now(UTC)  # Receivers refuse what was signed long ago.
+    billing.clock = lambda: now
+    webhooks, hook = registered(billing, receiver.url)
+    first, second = hook.secret, webhooks.rotate(hook.id).secret
+    assert second != first
+    records(billing, 1)
+    Courier(webhooks).once()
+    headers, message, body = receiver.got[-1]
+    for secret in (first, second):
+        assert Verifier(secret).verify(body, headers) == message
+    webhooks.rotate(hook.id, timedelta(0))  # The second came to be known.
+    records(billing, 1)
+    Courier(webhooks).once()
+    headers, _, body = receiver.got[-1]
+    for secret in (first, second):
+        with pytest.raises(WebhookVerificationError):
+            Verifier(secret).verify(body, headers)
+    last = webhooks.one(hook.id)
+    assert last.signature("msg", now, "{}") == Verifier(last.secret).sign("msg", now, "{}")
+
+
+def test_the_secret_before_signs_no_more_once_its_day_is_over(on_sqlite: Billing):
+    webhooks, hook = registered(on_sqlite, "https://93.184.216.34/")
+    changed = webhooks.rotate(hook.id, timedelta(hours=2))
+    until = on_sqlite.clock() + timedelta(hours=2)
+    assert changed.signed_so_until == until
+    assert changed.signature("msg", until - timedelta(seconds=1), "{}").count(" ") == 1
+    assert changed.signature("msg", until, "{}").count(" ") == 0
+
+
 def test_personal_data_goes_only_where_it_was_asked_for(on_sqlite: Billing, receiver: Receiver):
     webhooks, _ = registered(on_sqlite, receiver.url)
     webhooks.add(receiver.url, "tests", personal=True, after=0)
@@ -516,6 +549,12 @@ def test_administrators_register_look_at_and_remove_webhooks(api: Api, monkeypat
     place = f"/v1/webhooks/{hook['id']}"
     assert api.asks("POST", f"{place}/pause", role="admin").json()["why"] == "paused by admin"
     assert api.asks("POST", f"{place}/resume", role="admin").json()["state"] == "active"
+    other = api.asks("POST", f"{place}/rotate", role="admin", json={}).json()
+    assert other["secret"] not in ("", hook["secret"])
+    assert other["signed_so_until"] is not None
+    assert hook["secret"] not in str(other) + api.gets(place, role="admin").text
+    once = api.asks("POST", f"{place}/rotate", role="admin", json={"overlap_hours": 0}).json()
+    assert once["signed_so_until"] is None
     signs(api)
     back = api.asks("POST", f"{place}/replay", role="admin", json={"after": 2}).json()
     assert back["position"] == 2
@@ -577,6 +616,10 @@ def test_webhooks_from_the_command_line(desk: Desk, monkeypatch: Any, receiver: 
     assert "whsec_" not in desk.reads("webhook", "list")
     desk.reads("webhook", "deliver", "--once")
     assert [message["type"] for _, message, _ in receiver.got] == ["contract.signed"]
+    assert "The one before signs too until " in desk.reads("webhook", "rotate", id)
+    said = desk.reads("webhook", "rotate", id, "--overlap", "0")
+    assert "whsec_" in said
+    assert "signs no more" in said
     assert "paused" in desk.reads("webhook", "pause", id)
     assert "active" in desk.reads("webhook", "replay", id, "--after", "0")
     assert "0 dead letters" in desk.reads("webhook", "replay", id, "--dead")

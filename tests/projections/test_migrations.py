@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -12,6 +15,7 @@ from billing.application import Billing
 from billing.store import StoreOutdated
 from projections import schema
 from projections.migrations import HEAD, VERSION_TABLE, config, ours
+from projections.webhooks import Webhooks
 from tests import databases
 
 url = databases.url  # Nothing is made in it yet.
@@ -37,6 +41,25 @@ def test_tables_made_already_are_left_alone(app: Billing):
     assert schema.at_head(app.store) == ""
     schema.ensure(app.store)
     assert schema.at_head(app.store) == ""
+
+
+def test_a_webhook_of_the_first_revision_is_kept(app: Billing):
+    with app.store.transaction() as tx, tx.writing() as connection:
+        if not connection.in_transaction():
+            connection.begin()
+        command.upgrade(config(connection), "0001")
+        connection.execute(
+            text(
+                "INSERT INTO webhook (id, url, secret, topics, personal, state, why, position,"
+                " dead_in_a_row, claimed_by, created_at, created_by) VALUES ('wh_1',"
+                " 'https://example.com/', 'whsec_', '[]', false, 'active', '', 7, 0, '', :at, 'me')"
+            ),
+            {"at": datetime(2026, 11, 1, tzinfo=UTC)},
+        )
+    assert "revision 0001" in schema.at_head(app.store)
+    schema.ensure(app.store)
+    (hook,) = Webhooks(app.store, app.clock).all()
+    assert (hook.id, hook.position, hook.secret_before) == ("wh_1", 7, None)
 
 
 def test_a_database_of_a_newer_program_is_refused(app: Billing):

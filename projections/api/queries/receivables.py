@@ -19,7 +19,7 @@ from projections import receivables as table
 from projections import receivables_at
 from projections.api import asking, problems, shapes
 from projections.api.access import Reader
-from projections.api.asking import Parameter
+from projections.api.asking import Asked, Parameter
 from projections.api.deps import AtDesk
 from projections.api.lean import Lean
 from projections.api.live import worked_out
@@ -265,6 +265,23 @@ async def show_aged_balance(request: Request, caller: Reader, desk: AtDesk) -> R
 
 
 @router.get(
+    "/receivables/interest",
+    **RECEIVABLE.told_of_page("What the lateness of each document comes to", instead="Lateness"),
+)
+async def list_interest(request: Request, caller: Reader, desk: AtDesk) -> Response:
+    """Late interest and the recovery fee to a day, in euros, outside VAT: of each document of the
+    list, filtered like it; of one that was never late, 0.
+
+    `late=yes` has those that are late on the day; what was paid late has its interest too.
+    """
+
+    def lateness(rows: Sequence[Any], asked: Asked) -> list[dict[str, Any]]:
+        return _lateness(desk.billing, [(row["supplier"], row["number"]) for row in rows], asked)
+
+    return await RECEIVABLE.page(request, caller, instead=lateness)
+
+
+@router.get(
     "/receivables/{supplier}/{number:path}/interest",
     **shapes.documented(
         "What the lateness of a document comes to",
@@ -284,16 +301,22 @@ async def show_interest(
     await RECEIVABLE.must_be(request, [supplier, number])
 
     def work() -> Mapping[str, Any]:
-        app = desk.billing
-        ids = [invoice_id(supplier, number)]
-        then = receivables_at.documents_at(app, ids, asked.get("as_of"), asked.get("known_at"))
-        if not then:
-            raise problems.unknown(RECEIVABLE.one, f"{supplier}/{number}")
-        day = asked.get("as_of", app.today)
-        found = receivables_at.accrued(app, then.values(), day)[supplier, number]
-        return {
-            "supplier": supplier,
-            "number": number,
+        for found in _lateness(desk.billing, [(supplier, number)], asked):
+            return found
+        raise problems.unknown(RECEIVABLE.one, f"{supplier}/{number}")
+
+    return await worked_out(request, work)
+
+
+def _lateness(app: Billing, keys: Sequence[tuple[str, str]], asked: Asked) -> list[dict[str, Any]]:
+    """What the lateness of documents comes to, of those there were, in the order asked for."""
+    ids = [invoice_id(*key) for key in keys]
+    then = receivables_at.documents_at(app, ids, asked.get("as_of"), asked.get("known_at"))
+    accrued = receivables_at.accrued(app, then.values(), asked.get("as_of", app.today))
+    return [
+        {
+            "supplier": key[0],
+            "number": key[1],
             "until": found.until,
             "interest": found.interest.amount,
             "stretches": found.interest.stretches,
@@ -301,8 +324,9 @@ async def show_interest(
             "to_charge": found.to_charge,
             "unknown": found.unknown,
         }
-
-    return await worked_out(request, work)
+        for key in keys
+        if (found := accrued.get(key)) is not None
+    ]
 
 
 @router.get(
