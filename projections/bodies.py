@@ -27,11 +27,10 @@ def in_cents(amount: Decimal | None) -> int | None:
     """An amount of euros in cents. Raises ValueError when it has more decimals than that."""
     if amount is None:
         return None
-    over, under = amount.as_integer_ratio()
-    cents, rest = divmod(over * 100, under)
-    if rest:
+    over, under = amount.as_integer_ratio()  # In lowest terms.
+    if 100 % under:
         raise ValueError(f"{amount} is no amount in cents")
-    return cents
+    return over * (100 // under)
 
 
 def in_euros(cents: int | None) -> Decimal | None:

@@ -29,13 +29,14 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Index, Table
 
-from billing.dates import NEVER, Period
+from billing.dates import DAY, NEVER, Period
 from billing.documents import entries
 from billing.documents.chart import Chart, load_chart
 from billing.documents.entries import (
     DEPOSIT,
     Books,
     Document,
+    Entry,
     Line,
     Part,
     Posting,
@@ -70,7 +71,7 @@ from billing.events.payment import (
 )
 from billing.money import ZERO
 from projections.bodies import in_cents
-from projections.database import Totals, made
+from projections.database import Totals
 from projections.tables import cents, day, key, metadata, stream, text, whole
 from projections.view import (
     PAGE,
@@ -130,6 +131,7 @@ ledger_total = Table(
 
 _MOVED: Final = (PaymentAllocated, PaymentReversed)
 _DOCUMENTS: Final = (InvoiceIssued, CreditNoteIssued, DebitNoteIssued)
+_OWED: Final = (InvoiceIssued, DebitNoteIssued)
 _HELD: Final = (DepositInvoiced, DepositCredited, InstalmentBilled)
 _PARTIES: Final = (PartyRegistered, PartyAmended)
 _ALWAYS: Final = Period(date(1900, 1, 1), NEVER)
@@ -181,7 +183,7 @@ class Ledger(View):
         yield noted.stream
         if noted.topic in _SELL:
             document: Any = noted.event
-            if any(line.kind == DEPOSIT for line in document.lines):
+            if DEPOSIT in [line.kind for line in document.lines]:
                 yield contract_id(document.contract)
 
     def change(self, source: Source, batch: Sequence[Noted]) -> tuple[list[UUID], Rows]:
@@ -209,31 +211,24 @@ class Ledger(View):
             yield gathered(self.tables, self._lines(Source(source.app, (), source.reading), some))
 
     def _lines(self, source: Source, streams: Mapping[UUID, Sequence[Event]]) -> Iterator[Told]:
-        elsewhere = _Elsewhere(source, streams)
+        elsewhere, journals = _Elsewhere(source, streams), self._journals
         for id, events in streams.items():
             supplier, postings = self._postings(id, events, elsewhere)
+            told: Entry | None = None
             for rank, (entry, line) in enumerate(postings, 1):
+                if entry is not told:  # Its lines follow one another.
+                    told = entry
+                    of_entry = (
+                        supplier, entry.on.replace(day=1), entry.on, entry.valid_on,
+                        journals[entry.journal], entry.what, entry.ref, entry.piece_on,
+                    )  # fmt: skip
                 amount = in_cents(line.amount)
-                yield made(
-                    ledger_line,
-                    stream=id,
-                    rank=rank,
-                    supplier=supplier,
-                    month=entry.on.replace(day=1),
-                    booked_on=entry.on,
-                    valid_on=entry.valid_on,
-                    journal=self._journals[entry.journal],
-                    what=entry.what,
-                    piece=entry.ref,
-                    piece_on=entry.piece_on,
-                    account=line.account,
-                    client=line.client,
-                    label=line.label,
-                    debit_cents=max(amount, 0),
-                    credit_cents=max(-amount, 0),
-                    letter=line.letter,
-                    lettered_on=line.lettered_on,
-                )
+                row = (
+                    id, rank, *of_entry, line.account, line.client, line.label,
+                    amount if amount > 0 else 0, -amount if amount < 0 else 0,
+                    line.letter, line.lettered_on,
+                )  # fmt: skip
+                yield ledger_line, row
 
     @cached_property
     def _journals(self) -> dict[str, str]:
@@ -275,7 +270,8 @@ class Ledger(View):
         self, issued: Document, events: Sequence[Event], elsewhere: _Elsewhere
     ) -> Iterator[Posting]:
         lines = () if isinstance(issued, DebitNoteIssued) else issued.lines
-        until = max((x.period.last_day for x in lines if x.period), default=issued.issued_on)
+        ends = [line.period.end for line in lines if line.period]
+        until = max(ends) - DAY if ends else issued.issued_on
         books = self._books(issued.issued_on.year, until.year)
         yield from entries.sales(books, issued)
         if isinstance(issued, CreditNoteIssued):
@@ -346,7 +342,7 @@ class _Elsewhere:
         notes, payments, suppliers = set[UUID](), set[UUID](), set[str]()
         received, cancelled = list[UUID](), list[UUID]()
         for id, (first, *rest) in ((id, found) for id, found in streams.items() if found):
-            if isinstance(first, InvoiceIssued | DebitNoteIssued):
+            if isinstance(first, _OWED):
                 suppliers.add(first.supplier)
                 for event in rest:
                     if isinstance(event, InvoiceCredited):

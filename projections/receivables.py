@@ -230,7 +230,8 @@ def document_rows(id: UUID, r: Receivable) -> Iterator[Told]:
     owed = gross - paid - of["credit"] - of["write_off"]
     last = asked_from(r) if owed > 0 else None
     late_from = last + DAY if last is not None else None
-    reminded = max((one.level for one in r.reminders), default=0)
+    payable_on = ages_from(r)
+    reminded = max((one.level for one in r.reminders), default=0) if r.reminders else 0
     shown = {
         "supplier": r.supplier,
         "number": r.number,
@@ -239,7 +240,7 @@ def document_rows(id: UUID, r: Receivable) -> Iterator[Told]:
         "contract": r.contract,
         "issued_on": r.issued_on,
         "due_on": r.due_on,
-        "payable_on": ages_from(r),
+        "payable_on": payable_on,
         "period": r.period,
         "gross": gross,
         "credited": of["credit"],
@@ -300,7 +301,7 @@ def document_rows(id: UUID, r: Receivable) -> Iterator[Told]:
         contract=r.contract,
         issued_on=r.issued_on,
         due_on=r.due_on,
-        payable_on=ages_from(r),
+        payable_on=payable_on,
         gross_cents=in_cents(gross),
         credited_cents=in_cents(of["credit"]),
         paid_cents=in_cents(paid),

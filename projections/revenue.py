@@ -29,7 +29,7 @@ from billing.events import Event
 from billing.events.invoice import CreditNoteIssued, InvoiceIssued, Line
 from billing.money import rounded_ratio
 from projections.bodies import in_cents
-from projections.database import Totals, made
+from projections.database import Totals
 from projections.tables import cents, day, key, metadata, stream, whole
 from projections.view import StreamView, Told, topics_of
 
@@ -73,6 +73,8 @@ revenue_total = Table(
     comment="What a company billed and earned, by month and kind",
 )
 
+_DOCUMENTS: Final = (InvoiceIssued, CreditNoteIssued)
+
 Months = tuple[tuple[date, int], ...]
 """What a line earns, in cents, by month."""
 
@@ -88,8 +90,10 @@ class Revenue(StreamView):
     def fold(self, id: UUID, events: Sequence[Event]) -> Iterator[Told]:
         """The months of a document."""
         (document,) = events
-        assert isinstance(document, InvoiceIssued | CreditNoteIssued)
+        assert isinstance(document, _DOCUMENTS)
         issued_in = document.issued_on.replace(day=1)
+        number, supplier = document.number, document.supplier
+        client, contract = document.client, document.contract
         for kind, (billed, earned) in _by_kind(document, issued_in).items():
             deferred = accrued = 0
             so_far = 0
@@ -98,20 +102,12 @@ class Revenue(StreamView):
                 before = deferred, accrued
                 deferred = billed - so_far if month >= issued_in else 0
                 accrued = so_far if month < issued_in else 0
-                yield made(
-                    revenue_month,
-                    stream=id,
-                    month=month,
-                    kind=kind,
-                    document=document.number,
-                    supplier=document.supplier,
-                    client=document.client,
-                    contract=document.contract,
-                    billed_cents=billed if month == issued_in else 0,
-                    earned_cents=gain,
-                    deferred_cents=deferred - before[0],
-                    accrued_cents=accrued - before[1],
-                )
+                row = (
+                    id, month, kind, number, supplier, client, contract,
+                    billed if month == issued_in else 0, gain,
+                    deferred - before[0], accrued - before[1],
+                )  # fmt: skip
+                yield revenue_month, row
 
 
 def _by_kind(
@@ -135,21 +131,24 @@ def _by_kind(
 def _add(
     found: dict[str, tuple[int, dict[date, int]]], kind: str, net: int, months: Months
 ) -> None:
-    billed, earned = found.get(kind, (0, {}))
+    known = found.get(kind)
+    if known is None:
+        found[kind] = net, dict(months)
+        return
+    billed, earned = known
     for month, gain in months:
         earned[month] = earned.get(month, 0) + gain
     found[kind] = billed + net, earned
 
 
 def _earned(line: Line, net: int, issued_in: date) -> Months:
-    if line.period is None or not line.period.days:
-        return ((issued_in, net),)
-    return spread(line.period, net)
+    over = spread(line.period, net) if line.period is not None else ()
+    return over or ((issued_in, net),)
 
 
 @lru_cache(maxsize=65536)  # The same fees of the same months, over and over.
 def spread(period: Period, net: int) -> Months:
-    """An amount in cents earned over a period, by month."""
+    """An amount in cents earned over a period, by month; nothing when it has no day."""
     found: list[tuple[date, int]] = []
     left = net
     for month, after in _days_left(period):

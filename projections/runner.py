@@ -54,7 +54,7 @@ from projections.database import (
 from projections.tables import projection
 from projections.view import Noted, Rows, Source, View, counted
 
-STEP = 5_000  # Positions of the log in one batch.
+STEP = 2_000  # Positions of the log in one batch; one is made while the one before is written.
 POLL = 1.0  # Seconds after which the log is looked at again, woken or not.
 ATTEMPTS = 60  # To swap tables while long queries read the old ones, a POLL apart.
 PATIENCE = 300  # Milliseconds a swap waits for them, and all who come after it.

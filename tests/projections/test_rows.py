@@ -32,6 +32,12 @@ def test_rows_keep_their_own_moments_when_neighbours_share_one():
     assert [moment[11:13] for moment in told] == ["06", "06", "07", "06"]
 
 
+def test_rows_keep_their_own_stream_when_neighbours_share_one():
+    one, same, other = UUID(int=1), UUID(int=1), UUID(int=2)
+    told = copied([(one,), (one,), (other,), (same,), (one,)]).split()
+    assert [stream[-1] for stream in told] == ["1", "1", "2", "1", "1"]
+
+
 @pytest.mark.parametrize(
     ("amount", "cents"),
     [("12.34", 1234), ("-0.05", -5), ("-0.00", 0), ("7", 700), ("1E+2", 10_000), ("3.100", 310)],

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,7 +101,7 @@ class Chart(Struct, frozen=True, kw_only=True):
         """The account of the tax of that rate, due or waiting for its collection."""
         by_rate = self.vat_collected if collected else self.vat_pending
         one = self.accounts.vat_collected if collected else self.accounts.vat_pending
-        return by_rate.get(f"{rate.normalize():f}", one).number
+        return by_rate.get(_written(rate), one).number
 
     def booked_on(self, on: date, told_on: date) -> date:
         """The day what happened then is booked: after the years closed before it was told."""
@@ -112,6 +113,12 @@ class Chart(Struct, frozen=True, kw_only=True):
     def labels(self) -> dict[str, str]:
         """The label of every account, by its number."""
         return {account.number: account.label for _, account in _accounts(self)}
+
+
+@lru_cache(maxsize=256)  # The same few rates on every document.
+def _written(rate: Decimal) -> str:
+    """A rate as the chart names it: without zeros at its end."""
+    return f"{rate.normalize():f}"
 
 
 def load_chart(path: str | Path | None = None) -> Chart:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -169,6 +170,11 @@ OfDocument = Issued | Credited | Moved | Lost | Kept
 OfPayment = Received | Identified | Rejected | Refunded | Part
 
 
+@lru_cache(maxsize=1024)  # A run records thousands of documents at one moment.
+def _day_in_paris(moment: datetime) -> date:
+    return moment.astimezone(PARIS).date()
+
+
 class Books:
     """Whose books, of which days, on which accounts; entries of other days are left out.
 
@@ -192,7 +198,7 @@ class Books:
 
     def when(self, on: date, recorded_at: datetime) -> When:
         """The day it is booked, and the day it was validated: never before it happened."""
-        told = recorded_at.astimezone(PARIS).date()
+        told = _day_in_paris(recorded_at)
         on = self.chart.booked_on(on, told)
         return When(on, max(told, on))
 
@@ -242,16 +248,19 @@ def _sold(chart: Chart, event: Document) -> dict[str, Decimal]:
     found: dict[str, Decimal] = {}
     if isinstance(event, DebitNoteIssued):
         sold = [(chart.sold(line.kind, ""), line.amount) for line in event.lines]
-        net, sign = event.gross, 1
+        rest = event.gross
     else:
         sold = [(_account_of(chart, line.kind, line.code), line.net) for line in event.lines]
-        net, sign = event.net, -1 if isinstance(event, CreditNoteIssued) else 1
+        rest = event.net
     for account, amount in sold:
-        found[account] = found.get(account, ZERO) + sign * amount
+        found[account] = found.get(account, ZERO) + amount
+        rest -= amount
     # A document recorded without its lines still sells what it comes to.
-    if rest := net - sum((amount for _, amount in sold), ZERO):
+    if rest:
         account = chart.accounts.revenue.number
-        found[account] = found.get(account, ZERO) + sign * rest
+        found[account] = found.get(account, ZERO) + rest
+    if isinstance(event, CreditNoteIssued):
+        return {account: -amount for account, amount in found.items()}
     return found
 
 
@@ -292,17 +301,16 @@ def _deferred(
 
 def owed(books: Books, event: Document, *, on_debits: bool) -> Issued | Credited:
     """What a document's client owes from then on, or a credit note takes off."""
-    entry = issued(books, event)
-    when = When(entry.on, entry.valid_on)
+    when, piece_on = books.when(event.issued_on, event.recorded_at), event.issued_on
     taxes = () if isinstance(event, DebitNoteIssued) else event.vat
     kept = tuple((total.rate, total.tax) for total in taxes if total.tax)
     if isinstance(event, CreditNoteIssued):
         return Credited(
-            when=when, piece_on=entry.piece_on, number=event.number, gross=event.gross, taxes=kept
+            when=when, piece_on=piece_on, number=event.number, gross=event.gross, taxes=kept
         )
     return Issued(
         when=when,
-        piece_on=entry.piece_on,
+        piece_on=piece_on,
         number=event.number,
         client=event.client,
         gross=event.gross,
@@ -367,7 +375,9 @@ def of_document(books: Books, facts: Sequence[OfDocument]) -> Iterator[Posting |
     moves = [account.move(fact) for fact in facts]
     letter, on = _lettered(books, account, moves)
     for entry, fact, lines in moves:
-        told = tuple(_with_letter(line, letter, on) if line.client else line for line in lines)
+        told = lines
+        if letter:
+            told = tuple(_with_letter(line, letter, on) if line.client else line for line in lines)
         if isinstance(fact, Moved) and fact.of == "payment":
             yield fact.source, Part(when=fact.when, amount=fact.amount, lines=told)
         else:

@@ -158,7 +158,7 @@ class PostgreSQL:
             f"SELECT {_COLUMNS} FROM events WHERE originator_id = ANY(%s::uuid[])"
             f"{' AND topic = ANY(%s)' if topics else ''}"
             " ORDER BY originator_id, originator_version",
-            ([str(id) for id in ids], *([list(topics)] if topics else [])),
+            (_array(ids), *([list(topics)] if topics else [])),
         )
         return (event for _, event in _events(data))
 
@@ -179,7 +179,7 @@ class PostgreSQL:
         values: list[Any] = [kind]
         for column, wanted in among:
             conditions.append(f"{column} = ANY(%s{'' if column == 'name' else '::uuid[]'})")
-            values.append([str(value) for value in wanted])
+            values.append(list(wanted) if column == "name" else _array(wanted))
         query, values = states_query(
             _READ, table, "%s", conditions, values, due_before, after, limit
         )
@@ -250,6 +250,11 @@ class PostgreSQL:
 
 def _cursor(connection: Connection) -> Any:
     return connection.connection.cursor()
+
+
+def _array(ids: Iterable[UUID]) -> str:
+    """Ids as one text the server reads an array from; the driver would quote them one by one."""
+    return "{" + ",".join([id.hex for id in ids]) + "}"
 
 
 @contextmanager
