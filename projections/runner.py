@@ -455,7 +455,7 @@ class Runner:
         if view.follows_receivables:  # As far as that at least: what comes later is followed.
             receivables.follow(self.store)
         with self.store.transaction() as tx, tx.writing() as connection:
-            make_beside(connection, target, view.every_table)
+            make_beside(connection, target, view.tables, view.sums)
         count = 0
 
         def put(rows: Rows) -> None:
@@ -474,7 +474,7 @@ class Runner:
             for error in behind.failed.values():
                 raise error
         with self.store.transaction() as tx, tx.writing() as connection:
-            index_beside(connection, target, view.every_table)
+            index_beside(connection, target, view.tables, view.sums)
         return count, self._nearly(view, end)
 
     def _nearly(self, view: View, at: int) -> int:

@@ -158,9 +158,14 @@ class View:
         return 1
 
     @property
+    def sums(self) -> tuple[Table, ...]:
+        """The tables of its totals."""
+        return tuple(one.table for one in self.totals)
+
+    @property
     def every_table(self) -> tuple[Table, ...]:
         """Its tables, those of its totals too."""
-        return (*self.tables, *(one.table for one in self.totals))
+        return (*self.tables, *self.sums)
 
     def touches(self, noted: Noted) -> Iterable[UUID]:
         """The streams whose rows may change with an event: its own, unless a view says more."""
