@@ -37,12 +37,12 @@ from billing.bank_entry import Waiting
 from billing.clauses.fees import Item
 from billing.clauses.renewal import last_day_for_notice, prompt_on
 from billing.contract.state import Contract, Covered, Instalment, fold
-from billing.events import Event
+from billing.events import TOPICS, Event
 from billing.identity import contract_id, invoice_id
 from billing.mandate import Mandate
 from billing.party import Party
 from billing.payment import Payment
-from billing.record import from_stored
+from billing.record import Reader, from_stored
 from billing.store.store import Reading
 from projections.database import Row, Totals
 
@@ -112,15 +112,9 @@ class Source:
 
     def streams(self, topics: Iterable[str]) -> Iterator[tuple[UUID, list[Event]]]:
         """Every stream of the log that has events of these topics, with them."""
-        for id, told, bodies in self.reading.read_by_stream(sorted(topics)):
-            versions = enumerate(zip(told, bodies, strict=True), 1)
-            yield (
-                id,
-                [
-                    from_stored(StoredEvent(id, version, topic, _bytes(body)))
-                    for version, (topic, body) in versions
-                ],
-            )
+        read = Reader({topic: TOPICS[topic] for topic in topics})
+        for id, length, told in self.reading.read_by_stream(sorted(topics)):
+            yield id, read(id, length, told)
 
     def states(self, kind: str, ids: Sequence[UUID] | None = None) -> Iterator[tuple[UUID, Any]]:
         """States of a kind (contract, party, mandate, receivable, payment …), decoded: of these
@@ -287,10 +281,6 @@ def paged(
 def counted(rows: Mapping[Table, Sequence[Row]]) -> int:
     """How many rows there are."""
     return sum(map(len, rows.values()))
-
-
-def _bytes(body: Any) -> bytes:
-    return body if isinstance(body, bytes) else str(body).encode()
 
 
 __all__ = [

@@ -9,9 +9,11 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from billing import record
+from billing.application.states import folds
 from billing.events import TOPICS, UPCASTERS, Event, upcaster
 from billing.identity import contract_id
-from billing.record import UnknownEvent, from_stored, to_stored
+from billing.record import Reader, UnknownEvent, from_stored, to_stored
+from billing.store import Stream
 
 # Written once, never again: a file that today's code no longer reads is a log it no longer reads.
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.json"))
@@ -95,3 +97,49 @@ def test_an_event_of_a_newer_program_is_named_and_not_guessed():
 def test_an_event_that_cannot_be_read_says_where_it_lies(fields):
     with pytest.raises(UnknownEvent, match=rf"event 1 of stream {STREAM}"):
         from_stored(stored("contract.breach_cured", fields))
+
+
+def told(*events):
+    """A stream as the store tells it: each event its topic and its body."""
+    return b"[%b]]" % b"],\n".join(b'["%b",%b' % (topic.encode(), body) for topic, body in events)
+
+
+def test_a_stream_read_at_once_is_its_events_read_one_by_one(moved):
+    events = [(path.stem.rpartition(".v")[0], path.read_bytes()) for path in SAMPLES]
+    events.append(("test.moved", b'{"on":"2026-03-01"}'))
+    read = Reader({topic: TOPICS[topic] for topic, _ in events})
+    one_by_one = [from_stored(StoredEvent(STREAM, 1, *event)) for event in events]
+    assert read(STREAM, len(events), told(*events)) == one_by_one
+    assert type(one_by_one[-1]) is moved
+
+
+CURED = ("contract.breach_cured", b'{"clock":"unpaid","cured_on":"2026-03-01"}')
+READ = Reader({topic: TOPICS[topic] for topic in ("contract.breach_cured", "contract.task_done")})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b'{"clock"',
+        b"null",
+        b"\xff",
+        b'"clock":1}',
+        CURED[1] + b",{}",
+        CURED[1] + b"]",
+        CURED[1] + b'],["contract.breach_cured",' + CURED[1],  # Two in the place of one.
+    ],
+)
+def test_the_event_of_a_stream_that_cannot_be_read_is_told(body):
+    with pytest.raises(UnknownEvent, match=rf"event 2 of stream {STREAM}, topic contract.breach"):
+        READ(STREAM, 3, told(CURED, (CURED[0], body), CURED))
+
+
+@pytest.mark.parametrize("field", ["terms", "items"])
+def test_what_is_read_only_to_be_folded_is_told_too(field):
+    signed = next(path for path in SAMPLES if path.stem == "contract.signed.v1")
+    fields = json.loads(signed.read_text("utf-8")) | {field: [0]}
+    stream = Stream(STREAM, 1, told(("contract.signed", json.dumps(fields).encode())))
+    with pytest.raises(UnknownEvent, match=rf"event 1 of stream {STREAM}, topic contract.signed"):
+        list(folds([stream]))

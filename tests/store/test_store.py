@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from billing.store import Conflict, StateRow, Store, StoreError
+from billing.store import Conflict, StateRow, Store, StoreError, Stream
 from billing.store import store as store_module
 from tests.store.examples import contract, event, events, versions
 
@@ -37,6 +37,22 @@ def test_an_event_comes_back_as_it_was_whatever_its_bytes(store: Store) -> None:
     assert list(store.read_events([B, A])) == written
     assert all(type(e.state) is bytes for e in store.read_events([A]))
     assert store.read_stream(A, gt=1) == written[1:2]
+
+
+def test_streams_are_told_whole_by_version(store: Store) -> None:
+    written = [
+        event(B, 1, "party.registered", '{"name":"été – \\n"}'.encode()),
+        event(A, 1, "contract.signed", b'{"n":1}'),
+        event(A, 2, "contract.renewed", b'{"n":2}'),
+        event(A, 3, "contract.seen", b'{"n":3}'),
+    ]
+    with store.transaction() as tx:
+        tx.append(written)
+    asked = ["contract.signed", "contract.renewed", "party.registered"]
+    assert list(store.read_by_stream(asked)) == [
+        Stream(A, 2, b'[["contract.signed",{"n":1}],\n["contract.renewed",{"n":2}]]'),
+        Stream(B, 1, '[["party.registered",{"name":"été – \\n"}]]'.encode()),
+    ]
 
 
 def test_thousands_of_events_go_in_as_one(store: Store) -> None:

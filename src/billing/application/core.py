@@ -373,7 +373,7 @@ class Billing(Application[UUID]):
             with ThreadPoolExecutor(1, "writer") as writer:
                 written: Future[None] | None = None
                 for folded in self._folded():
-                    rows = [one.row() for one in folded]
+                    rows = [one.row for one in folded]
                     if written is not None:
                         written.result()
                     agreed = {name for one in folded for name in one.agreed}
@@ -392,21 +392,20 @@ class Billing(Application[UUID]):
         wrong: list[str] = []
         right = Counter[str]()
         for folded in self._folded(whole=True):
-            kinds = {one.kind.name for one in folded}
+            kinds = {one.row.kind for one in folded}
             rows = {
                 row.id: row
                 for kind in kinds
                 for row in self.store.states(
-                    kind, ids=[one.id for one in folded if one.kind.name == kind]
+                    kind, ids=[one.row.id for one in folded if one.row.kind == kind]
                 )
             }
             for one in folded:
-                row = rows.get(one.id)
+                row = rows.get(one.row.id)
                 if row is not None:
                     right[row.kind] += 1
-                if row != one.row():
-                    name = row.name if row else one.kind.named(one.state)
-                    wrong.append(f"{one.kind.name} {name}")
+                if row != one.row:
+                    wrong.append(f"{one.row.kind} {(row or one.row).name}")
         for name in KINDS:
             if self.store.count_states(name) != right[name]:  # Some have no events at all.
                 wrong += [

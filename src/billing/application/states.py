@@ -12,16 +12,14 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from eventsourcing.persistence import StoredEvent
 
 from billing import bank_entry, bank_file, collection, mandate, numbering, party, publication, run
 from billing.contract import state as contract
 from billing.contract.state import Contract
 from billing.events import TOPICS, Event
-from billing.events.base import NOWHERE
 from billing.events.contract import ContractSigned, TermsAmended
 from billing.identity import contract_id, stream
-from billing.record import UnknownEvent, from_stored
+from billing.record import Reader
 from billing.store import StateRow, StoreOutdated, Stream
 
 
@@ -160,42 +158,29 @@ def shorter_turns() -> Iterator[None]:
 
 
 class Folded(NamedTuple):
-    """A stream folded: its state, and the names of the clauses that were agreed on the way."""
+    """A stream folded: its state as a row, and the names of the clauses agreed on the way."""
 
-    kind: Kind
-    id: UUID
-    state: Any
+    row: StateRow
     agreed: list[str]
 
-    def row(self) -> StateRow:
-        """The state as a row."""
-        return row_of(self.kind, self.id, self.state)
+
+_Folding = tuple[Kind, Callable[[Any, Any], Any], bool]
 
 
-_Reader = tuple[Callable[[Any], Any], Callable[[Any, Any], Any], bool]
-
-
-class _Readers(dict[str, _Reader]):
-    """By topic: how an event is decoded to be folded, the fold, whether it agrees clauses."""
-
-    def __init__(self, whole: bool) -> None:
-        super().__init__()
-        self._whole = whole
-
-    def __missing__(self, topic: str) -> _Reader:
-        self[topic] = (*_reader(topic, self._whole), topic in AGREED)
-        return self[topic]
-
-
-def _reader(topic: str, whole: bool) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]:
-    """Of most events only what the fold reads is decoded."""
-    kind = kind_of(topic)
-    assert kind is not None, topic
-    event = TOPICS[topic]
-    if whole or event not in contract.READS or event.VERSION > 1:
-        return lambda body: from_stored(StoredEvent(NOWHERE, 0, topic, body)), kind.apply
-    fold, read = contract.READS[event]
-    return msgspec.json.Decoder(read).decode, fold
+@lru_cache
+def _reading(whole: bool) -> tuple[Reader, dict[type, _Folding]]:
+    """What reads a stream to be folded, and by the shape of an event: its kind, how it is folded,
+    whether it agrees clauses. Of most events only what the fold reads is decoded."""
+    shapes: dict[str, type] = {}
+    by_shape: dict[type, _Folding] = {}
+    for topic in FOLDED:
+        kind, event = KINDS[topic.partition(".")[0]], TOPICS[topic]
+        fold, shape = kind.apply, event
+        if not whole and event in contract.READS and event.VERSION == 1:
+            fold, shape = contract.READS[event]
+        shapes[topic] = shape
+        by_shape[shape] = kind, fold, topic in AGREED
+    return Reader(shapes), by_shape
 
 
 def folds(streams: Iterable[Stream], whole: bool = False) -> Iterator[Folded]:
@@ -203,21 +188,18 @@ def folds(streams: Iterable[Stream], whole: bool = False) -> Iterator[Folded]:
 
     `whole` decodes every field of every event, those that no fold looks at too.
     """
-    readers = _Readers(whole)
-    for id, topics, bodies in streams:
-        kind = kind_of(topics[0])
-        assert kind is not None, topics[0]
+    read, by_shape = _reading(whole)
+    for id, length, told in streams:
+        events = read(id, length, told)
         state, agreed = None, []
         try:
-            for topic, body in zip(topics, bodies, strict=True):
-                decode, apply, agrees = readers[topic]
-                event = decode(body)
+            for event in events:
+                _, apply, agrees = by_shape[type(event)]
                 state = apply(state, event)
                 if agrees:
                     agreed.append(event.terms_id)
-        except (msgspec.MsgspecError, UnknownEvent):
-            for version, (topic, body) in enumerate(zip(topics, bodies, strict=True), 1):
-                told = body if isinstance(body, bytes) else str(body).encode()
-                from_stored(StoredEvent(id, version, topic, told))  # Says which, and why.
+        except msgspec.MsgspecError:  # Some fields are decoded only as they are folded.
+            read.find_unreadable(id, told)
             raise
-        yield Folded(kind, id, state, agreed)
+        # Of a row the bytes are kept: of states, thousands of values of which none is near.
+        yield Folded(row_of(by_shape[type(events[0])][0], id, state), agreed)

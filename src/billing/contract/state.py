@@ -410,9 +410,11 @@ def _signed(_: Contract | None, event: ev.ContractSigned) -> Contract:
         term_months=months_between(term.start, term.end) if term else 0,
         terms_ids=((event.starts_on, event.terms_id),),
         items=tuple(
-            _enter(item, item.since or event.starts_on, None, event.originator_version)
-            for item in event.items
-            if item.per_months
+            [
+                _enter(item, item.since or event.starts_on, None, event.originator_version)
+                for item in event.items
+                if item.per_months
+            ]
         ),
         billed_until=event.starts_on,
         bases=event.bases,
@@ -449,8 +451,10 @@ def _enter(
 
 
 def _pending(pending: tuple[Pending, ...], event: ev.ContractEvent) -> tuple[Pending, ...]:
+    if not event.charges:
+        return pending
     base = event.originator_version * 1000
-    return pending + tuple(Pending(base + i, charge) for i, charge in enumerate(event.charges))
+    return (*pending, *[Pending(base + i, charge) for i, charge in enumerate(event.charges)])
 
 
 def _changed(c: Contract, event: ev.ContractEvent, **fields: Any) -> Contract:
@@ -628,7 +632,8 @@ def _billed(c: Contract, event: ev.InstalmentBilled) -> Contract:
         c = _deducted(c, event.deducted)
     pending = c.pending
     if event.settled:
-        pending = tuple(p for p in pending if p.key not in event.settled)
+        settled = event.settled
+        pending = tuple([p for p in pending if p.key not in settled])
     until = event.until
     if until is None:
         return _changed(c, event, pending=pending, last_invoice=event.invoice or c.last_invoice)
@@ -639,9 +644,11 @@ def _billed(c: Contract, event: ev.InstalmentBilled) -> Contract:
     for x in items:
         if x.owed_from is not None or (x.until is not None and x.until <= until):
             items = tuple(
-                replace(x, owed_from=None) if x.owed_from is not None else x
-                for x in items
-                if x.until is None or x.until > until or x.until > event.billed_on
+                [
+                    replace(x, owed_from=None) if x.owed_from is not None else x
+                    for x in items
+                    if x.until is None or x.until > until or x.until > event.billed_on
+                ]
             )
             break
     if event.charges:

@@ -56,11 +56,14 @@ class StateRow(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """The events of one stream, by version: their topics, and their bodies in JSON."""
+    """The events of one stream, by version: how many, and all of them as one JSON array.
+
+    `told` is `[["topic",{…}],` line feed `["topic",{…}]]`: whoever reads it does so in one call.
+    """
 
     id: UUID
-    topics: list[str]
-    bodies: list[bytes] | list[str]
+    length: int
+    told: bytes
 
 
 class StreamId(TypeDecorator[UUID]):
