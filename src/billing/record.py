@@ -6,6 +6,7 @@ that stored events outlive the code that wrote them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ import msgspec
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
 from billing.events import TOPICS, UPCASTERS, Event
+from billing.events.base import NOWHERE
 
 _encode = msgspec.json.Encoder().encode
 _decoders = {topic: msgspec.json.Decoder(kind).decode for topic, kind in TOPICS.items()}
@@ -53,6 +55,21 @@ def from_stored(stored: StoredEvent) -> Event:
         f"event {stored.originator_version} of stream {stored.originator_id}, "
         f"topic {stored.topic}: {why}"
     )
+
+
+def reader(topic: str) -> Callable[[bytes | str], Event]:
+    """What reads the JSON of events of a topic, and raises what is not said for people.
+
+    For those who read many; `from_stored` says which event cannot be read. Raises KeyError.
+    """
+    if topic in _upcast:
+        return lambda body: from_stored(StoredEvent(NOWHERE, 0, topic, as_bytes(body)))
+    return _decoders[topic]
+
+
+def as_bytes(body: bytes | str) -> bytes:
+    """JSON as the store keeps it."""
+    return body if isinstance(body, bytes) else body.encode()
 
 
 def _upcasted(stored: StoredEvent) -> Event:
