@@ -8,14 +8,14 @@ is personal. No sentence says anything personal either.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy import Index, Table
 
-from billing.events import TOPICS, Event
+from billing.events import TOPICS
 from projections.database import Row
 from projections.tables import day, key, metadata, moment, position, stream, text, whole
-from projections.view import LogView, happened_on, sentence
+from projections.view import LogView, line
 
 history = Table(
     "history",
@@ -40,9 +40,7 @@ class History(LogView):
     tables = (history,)
     topics: ClassVar = frozenset(TOPICS)
 
-    def row(self, position: int, event: Event) -> Row:
+    def row(self, position: int, stream: Any, version: int, topic: str, body: bytes | str) -> Row:
         """The line of an event."""
-        return (
-            event.originator_id, position, event.originator_version, event.TOPIC,
-            happened_on(event), event.recorded_at, event.recorded_by, sentence(event),
-        )  # fmt: skip
+        on_day, recorded_at, recorded_by, told = line(stream, version, topic, body)
+        return stream, position, version, topic, on_day, recorded_at, recorded_by, told

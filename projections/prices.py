@@ -37,7 +37,7 @@ from billing.money import ZERO
 from projections.bodies import json_of
 from projections.database import made
 from projections.tables import body, day, exact, key, metadata, moment, stream, text, whole
-from projections.view import Item, Noted, StreamView, Told, topics_of
+from projections.view import SHARED_CLAUSES, Item, Noted, StreamView, Told, topics_of
 
 price = Table(
     "price",
@@ -84,7 +84,6 @@ price_revision = Table(
 Index("price_revision_contract", price_revision.c.contract, price_revision.c.effective_on)
 Index("price_revision_day", price_revision.c.effective_on)
 
-_values: Final = attrgetter(*[str(c.name) for c in price.columns][1:-1])
 _MAY_PRICE: Final = topics_of(ContractRenewed, TermsAmended)
 _ENTERS: Final = {EquipmentAdded: "added", OptionSubscribed: "subscribed"}
 
@@ -125,6 +124,9 @@ class _Set(NamedTuple):
     indices: msgspec.Raw = msgspec.Raw(b"[]")
 
 
+_in_order: Final = attrgetter("from_on", "version")
+
+
 class _Priced:
     """An item of the contract and the prices it has had."""
 
@@ -155,6 +157,8 @@ class Prices(StreamView):
         )
     )
 
+    reads: ClassVar = SHARED_CLAUSES
+
     def touches(self, noted: Noted) -> Iterable[UUID]:
         """Its own, but for a renewal or an amendment that leaves the fees as they were."""
         unpriced = noted.topic in _MAY_PRICE and not noted.event.fees  # type: ignore[attr-defined]
@@ -162,8 +166,7 @@ class Prices(StreamView):
 
     def fold(self, id: UUID, events: Sequence[Event]) -> Iterator[Told]:
         """The prices of a contract, and its revisions."""
-        signed = events[0]
-        assert isinstance(signed, ContractSigned)
+        signed: Any = events[0]
         number = signed.number
         items = [
             _entered(signed, item, item.since or signed.starts_on, "signed")
@@ -236,18 +239,19 @@ def _changed(items: Sequence[_Priced], fees: Iterable[FeeChange], like: _Set) ->
 
 def _rows(id: UUID, number: str, rank: int, one: _Priced) -> Iterator[Told]:
     item = one.item
-    in_order = sorted(one.prices, key=lambda found: (found.from_on, found.version))
-    following: date | None = None
-    for found in reversed(in_order):
-        ends = [until for until in (following, one.until) if until is not None]
-        until_on = max(found.from_on, min(ends)) if ends else None
-        following = found.from_on
-        shown = Shown(
-            number, rank, found.version, item.code, item.label, item.kind, found.from_on, until_on,
-            item.quantity, found.unit_price, item.per_months, item.discount, item.discount_until,
-            found.why, found.coefficient, found.indices, found.recorded_at, found.recorded_by,
+    named = item.code, item.label, item.kind
+    until_on = one.until
+    for found in sorted(one.prices, key=_in_order, reverse=True):
+        unit_price, version, from_on, why, recorded_at, recorded_by, coefficient, indices = found
+        if until_on is not None:
+            until_on = max(from_on, until_on)
+        values = (
+            number, rank, version, *named, from_on, until_on, item.quantity, unit_price,
+            item.per_months, item.discount, item.discount_until, why, coefficient,
         )  # fmt: skip
-        yield price, (id, *_values(shown), json_of(shown))
+        body = json_of(Shown(*values, indices, recorded_at, recorded_by))
+        yield price, (id, *values, recorded_at, recorded_by, body)
+        until_on = from_on if one.until is None else min(from_on, one.until)
 
 
 def _revision(id: UUID, number: str, event: PriceRevised) -> Told:

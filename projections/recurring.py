@@ -17,9 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from itertools import groupby
+from itertools import chain
 from math import lcm
-from operator import itemgetter
 from typing import ClassVar, Final, NamedTuple
 from uuid import UUID
 
@@ -43,10 +42,18 @@ from billing.events.contract import (
     RenewalAccepted,
     TermsAmended,
 )
-from billing.money import rounded_ratio
+from billing.money import half_up
 from projections.database import Totals
 from projections.tables import cents, day, key, metadata, stream, whole
-from projections.view import Contract, Covered, StreamView, Told, contract_from, topics_of
+from projections.view import (
+    SHARED_CLAUSES,
+    Contract,
+    Covered,
+    StreamView,
+    Told,
+    contract_from,
+    topics_of,
+)
 
 KINDS: Final = {
     "assigned": "from one party to another",
@@ -68,6 +75,7 @@ _PRICED: Final[dict[type[Event], str]] = {
 }
 _LEFT: Final = (EquipmentRemoved, OptionCancelled)
 _ENDED: Final = (ContractTerminated, NonRenewalNoticed, OrderCancelled)
+_KINDS: Final = tuple(KINDS)
 _ORDER: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 recurring_move = Table(
@@ -137,6 +145,7 @@ class Recurring(StreamView):
         *_LEFT,
         *_ENDED,
     )
+    reads: ClassVar = SHARED_CLAUSES
 
     def fold(self, id: UUID, events: Sequence[Event]) -> Iterator[Told]:
         """The moves of a contract."""
@@ -147,7 +156,9 @@ class Recurring(StreamView):
         for rank, move in enumerate(moves(contract, events), 1):
             on, kind, version, supplier, client, more = move
             yearly += more
-            monthly, whole_year = _in_cents(yearly, parts * 12), _in_cents(yearly, parts)
+            over, under = yearly.as_integer_ratio()
+            whole_year = half_up(over * 100, under * parts)
+            monthly = half_up(over * 100, under * parts * 12)
             row = (
                 id, rank, on, on.replace(day=1), kind, contract.number, supplier, client,
                 contract.form, version, monthly - monthly_cents, whole_year - yearly_cents,
@@ -160,12 +171,6 @@ class Recurring(StreamView):
 def parts_of(contract: Contract) -> int:
     """In how many parts a euro is cut, so that no fee a year needs a division."""
     return 100 * lcm(*(covered.item.per_months for covered in contract.items))
-
-
-def _in_cents(amount: Decimal, parts: int) -> int:
-    """An amount of such parts of a euro in cents, rounded once."""
-    over, under = amount.as_integer_ratio()
-    return int(rounded_ratio(over * 100, under * parts, 0))
 
 
 def yearly_fee(contract: Contract, on: date) -> Fraction:
@@ -199,10 +204,14 @@ def _fee(covered: Covered, priced_on: date, discounted_on: date, parts: int) -> 
 
 def moves(contract: Contract, events: Sequence[Event]) -> Iterator[Move]:
     """The moves of a contract, in order; `events` are those it is folded from."""
-    changes = [*_changes(contract, events), *_assignments(events)]
-    changes.sort(key=_in_order)
+    causes: dict[tuple[date, int, int], Decimal] = {}
+    for on, kind, version, more in chain(_changes(contract, events), _assignments(events)):
+        cause = on, _ORDER[kind], version
+        causes[cause] = causes.get(cause, Decimal(0)) + more
     brings = Decimal(0)
-    for (on, kind, version), group in groupby(changes, key=_cause):
+    for cause in sorted(causes):
+        on, place, version = cause
+        kind, more = _KINDS[place], causes[cause]
         supplier, client = contract.party_on("supplier", on), contract.party_on("client", on)
         if kind == "assigned":
             if brings:
@@ -210,17 +219,12 @@ def moves(contract: Contract, events: Sequence[Event]) -> Iterator[Move]:
                 old = contract.party_on("supplier", before), contract.party_on("client", before)
                 yield Move(on, kind, version, *old, -brings)
                 yield Move(on, kind, version, supplier, client, brings)
-        elif more := sum((change[3] for change in group), Decimal(0)):
+        elif more:
             brings += more
             yield Move(on, kind, version, supplier, client, more)
 
 
 _Change = tuple[date, str, int, Decimal]
-_cause = itemgetter(0, 1, 2)
-
-
-def _in_order(change: _Change) -> tuple[date, int, int]:
-    return change[0], _ORDER[change[1]], change[2]
 
 
 def _assignments(events: Sequence[Event]) -> Iterator[_Change]:

@@ -11,14 +11,17 @@ Views may be ahead of the position they are tracked at, never behind it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
+import msgspec
 from eventsourcing.persistence import StoredEvent
 from sqlalchemy import Table
 
 from billing.application import Billing, receivables
+from billing.application.lines import line
 from billing.application.outlook import (
     STATUSES,
     Standing,
@@ -32,12 +35,12 @@ from billing.application.receivables import client_id as party_id
 from billing.application.receivables import payment_id
 from billing.application.states import KINDS, Kind
 from billing.application.words import happened_on
-from billing.application.words import told as sentence
 from billing.bank_entry import Waiting
 from billing.clauses.fees import Item
 from billing.clauses.renewal import last_day_for_notice, prompt_on
-from billing.contract.state import Contract, Covered, Instalment, fold
+from billing.contract.state import READS, Contract, Covered, Instalment, clauses_of, fold
 from billing.events import TOPICS, Event
+from billing.events.contract import ContractSigned
 from billing.identity import contract_id, invoice_id
 from billing.mandate import Mandate
 from billing.party import Party
@@ -49,6 +52,26 @@ from projections.database import Row, Totals
 Rows = dict[Table, list[Row]]
 Told = tuple[Table, Row]
 T = TypeVar("T")
+
+
+class Part:
+    """What of an event is decoded, and what is looked at once it is; either raises MsgspecError."""
+
+    def __init__(self, shape: type, look: Callable[[Any], object]) -> None:
+        self.shape = shape
+        self.look = look
+        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(shape).decode
+
+    def of(self, body: bytes) -> Any:
+        """That part of an event."""
+        event = self._decode(body)
+        self.look(event)
+        return event
+
+
+Reads = Mapping[str, Part]
+"""By topic, what is looked at of an event, where that is not all of it."""
+WHOLE: Reads = {}
 
 PAGE = 2_000  # Streams whose rows are made at once.
 
@@ -66,11 +89,24 @@ class Noted:
         self._event: Event | None = None
 
     @property
+    def version(self) -> int:
+        """Its version in its stream."""
+        return self.stored.originator_version
+
+    @property
     def event(self) -> Event:
         """The event. Raises UnknownEvent for what this program cannot read."""
         if self._event is None:  # A cached_property would take a lock each time.
             self._event = from_stored(self.stored)
         return self._event
+
+    def read(self, reads: Reads) -> Any:
+        """The event, or of one of these topics no more than that."""
+        part = reads.get(self.topic) if self._event is None else None
+        if part is not None:
+            with suppress(msgspec.MsgspecError):
+                return part.of(self.stored.state)
+        return self.event
 
 
 class Source:
@@ -90,8 +126,10 @@ class Source:
         self._read: dict[tuple[UUID, frozenset[str]], list[Noted]] = {}
         self._states: dict[str, dict[UUID, Any]] = {}
 
-    def events(self, ids: Sequence[UUID], topics: frozenset[str]) -> dict[UUID, list[Event]]:
-        """The events of these topics in each stream.
+    def events(
+        self, ids: Sequence[UUID], topics: frozenset[str], reads: Reads = WHOLE
+    ) -> dict[UUID, list[Any]]:
+        """The events of these topics in each stream, of some no more than `reads`.
 
         A stream that begins in the batch is all there: what comes later will be asked for later.
         """
@@ -103,18 +141,29 @@ class Source:
             self._read[noted.stream, topics].append(noted)
         return {
             id: [
-                noted.event
+                noted.read(reads)
                 for noted in self._begun.get(id) or self._read[id, topics]
                 if noted.topic in topics
             ]
             for id in ids
         }
 
-    def streams(self, topics: Iterable[str]) -> Iterator[tuple[UUID, list[Event]]]:
+    def streams(
+        self, topics: Iterable[str], reads: Reads = WHOLE
+    ) -> Iterator[tuple[UUID, list[Any]]]:
         """Every stream of the log that has events of these topics, with them."""
-        read = Reader({topic: TOPICS[topic] for topic in topics})
+        read = Reader({one: reads[one].shape if one in reads else TOPICS[one] for one in topics})
+        looked_at = {part.shape: part.look for part in reads.values()}
         for id, length, told in self.reading.read_by_stream(sorted(topics)):
-            yield id, read(id, length, told)
+            events = read(id, length, told)
+            try:
+                for event in events if looked_at else ():
+                    if look := looked_at.get(type(event)):
+                        look(event)
+            except msgspec.MsgspecError:
+                read.find_unreadable(id, told)
+                raise
+            yield id, events
 
     def states(self, kind: str, ids: Sequence[UUID] | None = None) -> Iterator[tuple[UUID, Any]]:
         """States of a kind (contract, party, mandate, receivable, payment …), decoded: of these
@@ -183,19 +232,22 @@ class View:
 class StreamView(View):
     """Rows made from the events of a stream."""
 
+    reads: ClassVar[Reads] = WHOLE
+
     def fold(self, id: UUID, events: Sequence[Event]) -> Iterable[Told]:
         """The rows of a stream, from all its events of `topics`, in order; never none of them."""
         raise NotImplementedError
 
     def of(self, source: Source, ids: Sequence[UUID]) -> Iterator[Told]:
         """Folds each of them."""
-        for id, events in source.events(ids, self.topics).items():
+        for id, events in source.events(ids, self.topics, self.reads).items():
             if events:
                 yield from self.fold(id, events)
 
     def pages(self, source: Source, until: int) -> Iterator[Rows]:
         """Folds every stream of the log."""
-        yield from paged(self.tables, source.streams(self.topics), lambda one: self.fold(*one))
+        streams = source.streams(self.topics, self.reads)
+        yield from paged(self.tables, streams, lambda one: self.fold(*one))
 
 
 class StateView(View):
@@ -225,29 +277,35 @@ class StateView(View):
 class LogView(View):
     """A row for each event, keyed by its position; none is ever replaced."""
 
-    def row(self, position: int, event: Event) -> Row:
-        """The row of an event."""
+    def row(self, position: int, stream: Any, version: int, topic: str, body: bytes | str) -> Row:
+        """The row of an event: its stream in any form the database takes, its body in JSON."""
         raise NotImplementedError
 
     def change(self, source: Source, batch: Sequence[Noted]) -> tuple[list[UUID], Rows]:
         """Rows of the events of a batch."""
         (table,) = self.tables
-        wanted = (noted for noted in batch if noted.topic in self.topics)
-        return [], {table: [self.row(noted.position, noted.event) for noted in wanted]}
+        rows = [
+            self.row(one.position, one.stream, one.version, one.topic, one.stored.state)
+            for one in batch
+            if one.topic in self.topics
+        ]
+        return [], {table: rows}
 
     def pages(self, source: Source, until: int) -> Iterator[Rows]:
         """Rows of every event up to a position."""
         (table,) = self.tables
-        log = source.reading.read_log(stop=until, topics=sorted(self.topics))
-        while some := [
-            self.row(position, from_stored(stored)) for position, stored in islice(log, PAGE)
-        ]:
-            yield {table: some}
+        for page in source.reading.log_pages(until, sorted(self.topics), PAGE):
+            yield {table: [self.row(*logged) for logged in page]}
 
 
 def topics_of(*kinds: type[Event]) -> frozenset[str]:
     """The topics of kinds of events."""
     return frozenset(kind.TOPIC for kind in kinds)
+
+
+SHARED_CLAUSES: Reads = {ContractSigned.TOPIC: Part(READS[ContractSigned][1], clauses_of)}
+"""Of a signature the clauses, half of what there is to decode, are read once for all that have the
+same."""
 
 
 def contract_from(events: Iterable[Event]) -> Contract:
@@ -284,6 +342,7 @@ def counted(rows: Mapping[Table, Sequence[Row]]) -> int:
 
 
 __all__ = [
+    "SHARED_CLAUSES",
     "STATUSES",
     "Contract",
     "Covered",
@@ -309,11 +368,11 @@ __all__ = [
     "happened_on",
     "invoice_id",
     "last_day_for_notice",
+    "line",
     "next_billed",
     "party_id",
     "payment_id",
     "prompt_on",
-    "sentence",
     "standing",
     "topics_of",
     "why_it_ends",

@@ -43,12 +43,17 @@ def rounded_ratio(over: int, under: int, decimals: int, mode: str = "half_up") -
     """`over / under`, reduced or not, rounded in the same way: whole numbers all along."""
     over *= 10**decimals
     if mode == "half_up":
-        whole = (2 * abs(over) + under) // (2 * under) * (1 if over >= 0 else -1)
+        whole = half_up(over, under)
     elif mode == "ceiling":
         whole = -(-over // under)
     else:
         whole = abs(over) // under * (1 if over >= 0 else -1)
     return Decimal(whole).scaleb(-decimals)
+
+
+def half_up(over: int, under: int) -> int:
+    """`over / under` as a whole number, rounded HALF_UP."""
+    return (2 * abs(over) + under) // (2 * under) * (1 if over >= 0 else -1)
 
 
 def times(amount: Decimal, factor: Fraction, decimals: int) -> Decimal:

@@ -58,6 +58,21 @@ def from_stored(stored: StoredEvent) -> Event:
     )
 
 
+def reader(topic: str) -> Callable[[bytes | str], Event]:
+    """What reads the JSON of events of a topic, and raises what is not said for people.
+
+    For those who read many; `from_stored` says which event cannot be read. Raises KeyError.
+    """
+    if topic in _upcast:
+        return lambda body: from_stored(StoredEvent(NOWHERE, 0, topic, as_bytes(body)))
+    return _decoders[topic]
+
+
+def as_bytes(body: bytes | str) -> bytes:
+    """JSON as the store keeps it."""
+    return body if isinstance(body, bytes) else body.encode()
+
+
 def _upcasted(stored: StoredEvent) -> Event:
     fields: dict[str, Any] = msgspec.json.decode(stored.state)
     kind = TOPICS[stored.topic]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import Counter
@@ -17,6 +18,8 @@ from billing.application import Billing
 from billing.events import Event
 from billing.events.contract import ContractSigned
 from billing.events.invoice import CreditNoteIssued, InvoiceIssued
+from billing.identity import contract_id
+from billing.record import UnknownEvent, to_stored
 from billing.refusal import Refused
 from billing.store import Conflict, Store, StoreError
 from projections import runner as core
@@ -490,6 +493,56 @@ def test_what_no_program_can_read_stops_those_who_have_to_read_it_and_no_others(
     assert all(f"payment_allocated at position {end}" in found.error for found in stopped.values())
     assert {"contracts", "recurring", "revenue", "runs"}.isdisjoint(stopped)
     assert all(found.behind == 0 for found in one.standings() if found.name not in stopped)
+
+
+@pytest.mark.parametrize(
+    ("name", "topic", "body"),
+    [
+        ("history", "contract.equipment_checked", b'{"code":"X"}'),
+        ("history", "contract.option_cancelled", b"{"),
+        ("history", "contract.option_cancelled", b"\xff"),
+        ("prices", "contract.equipment_removed", b'{"code":"X"}'),
+        ("recurring", "contract.terminated", b"\xff"),
+    ],
+)
+def test_what_cannot_be_read_is_told_as_well_when_rows_are_made_anew(
+    app: Billing, told: list[Event], name: str, topic: str, body: bytes
+) -> None:
+    one = Runner(app, [view for view in VIEWS if view.name == name])
+    app.write(told)
+    last = next(e for e in reversed(told) if e.TOPIC.startswith("contract."))
+    with app.store.transaction() as tx:
+        tx.append([StoredEvent(last.originator_id, last.originator_version + 1, topic, body)])
+    one.catch_up()
+    found, version = standing(one, name), last.originator_version + 1
+    assert found.outdated
+    assert f"UnknownEvent: event {version} of stream {last.originator_id}, topic {topic}: " in (
+        found.error
+    )
+    with pytest.raises((UnknownEvent, StoreError)):
+        one.rebuild(name)
+
+
+@pytest.mark.parametrize("name", ["prices", "recurring"])
+def test_a_signature_whose_clauses_cannot_be_read_is_told_each_time_it_is_tried(
+    app: Billing, told: list[Event], name: str
+) -> None:
+    one = Runner(app, [view for view in VIEWS if view.name == name])
+    one.catch_up()
+    app.write(told)
+    whole = to_stored(next(e for e in told if isinstance(e, ContractSigned)))
+    fields = json.loads(whole.state)
+    fields["terms"]["schedule"] = "never"
+    stream = contract_id("C-UNREADABLE")
+    with app.store.transaction() as tx:
+        tx.append([StoredEvent(stream, 1, whole.topic, json.dumps(fields).encode())])
+    for _ in range(2):
+        one.catch_up(retry=True)
+        found, end = standing(one, name), app.store.log_position()
+        assert (found.failed_at, found.position) == (end, end - 1)
+        assert f"UnknownEvent: event 1 of stream {stream}, topic {whole.topic}: " in found.error
+        with pytest.raises(UnknownEvent, match=str(stream)):
+            one.rebuild(name)
 
 
 def test_a_view_of_a_newer_version_is_rebuilt_and_an_older_failure_forgotten(

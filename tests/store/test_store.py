@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from datetime import date
+from itertools import chain
 from uuid import UUID, uuid4
 
 import pytest
@@ -130,6 +131,24 @@ def test_the_log_is_read_between_two_positions_and_by_topic(
     assert versions(store.read_log(2, topics=["odd"], limit=6)) == [(n, n) for n in range(3, 14, 2)]
     assert versions(store.read_log(19, 40, topics=["even", "none"])) == [(20, 20)]
     assert versions(store.read_log(21)) == []
+
+
+def test_the_log_by_pages_is_the_log(store: Store) -> None:
+    names = ["odd", "even"]
+    written = [event(A, n, names[n % 2 == 0], f'{{"é":"€ {n}"}}'.encode()) for n in range(1, 21)]
+    with store.transaction() as tx:
+        tx.append(written)
+    pages = list(store.log_pages(19, names, 8))
+    assert [[position for position, *_ in page] for page in pages] == [
+        list(range(1, 9)), list(range(9, 17)), list(range(17, 20)),
+    ]  # fmt: skip
+    for (position, stream, version, topic, body), kept in zip(chain(*pages), written, strict=False):
+        assert (position, version, topic) == (version, kept.originator_version, kept.topic)
+        assert stream in (A.bytes, str(A))
+        assert body in (kept.state, kept.state.decode())
+    odd = [version for page in store.log_pages(20, ["odd"], 8) for _, _, version, _, _ in page]
+    assert odd == list(range(1, 20, 2))
+    assert list(store.log_pages(0, names, 8)) == []
 
 
 def test_the_log_is_read_in_flat_memory(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache, lru_cache
@@ -26,19 +26,29 @@ PER = {0: "once", 1: "a month", 3: "a quarter", 6: "a half-year", 12: "a year"}
 
 def told(event: Event) -> str:
     """What happened, in one line."""
-    sentence = _WORDS.get(type(event))
-    return sentence(event) if sentence else event.TOPIC
+    return words_of(type(event))(event)
+
+
+def words_of(kind: type[Event]) -> Callable[[Any], str]:
+    """What tells events of a kind."""
+    return _WORDS.get(kind) or (lambda event: kind.TOPIC)
 
 
 def happened_on(event: Event) -> date:
     """The day it is about: when it takes effect, not when it was recorded."""
-    for name in _days_of(type(event)):
+    return day_among(days_of(type(event)), event)
+
+
+def day_among(names: Iterable[str], event: Any) -> date:
+    """The first day there is in these fields; without any, the one it was recorded on."""
+    for name in names:
         day = getattr(event, name)
         if isinstance(day, date):
             return day
         if isinstance(day, Period):
             return day.start
-    return event.recorded_at.date()
+    recorded_at: datetime = event.recorded_at
+    return recorded_at.date()
 
 
 _DAYS = (
@@ -52,8 +62,8 @@ _DAYS = (
 
 
 @cache
-def _days_of(kind: type[Event]) -> tuple[str, ...]:
-    """The fields of a kind of event that may say it, in that order."""
+def days_of(kind: type[Event]) -> tuple[str, ...]:
+    """The fields of a kind of event that may say the day it is about, in that order."""
     if kind in (iv.InvoiceIssued, iv.DebitNoteIssued):  # Not the day they are due.
         return ("issued_on",)
     return tuple(name for name in _DAYS if name in kind.__struct_fields__)
@@ -96,12 +106,14 @@ def _signed(e: ev.ContractSigned) -> str:
 
 def _item(item: Item) -> str:
     quantity = "" if item.quantity == 1 else f"{item.quantity:f} × "
-    return f"{item.code} {quantity}{item.unit_price} € {per(item.per_months)}"
+    return f"{item.code} {quantity}{item.unit_price!s} € {per(item.per_months)}"
 
 
 def _charges(e: ev.ContractEvent) -> str:
+    if not e.charges:
+        return ""
     net = sum((charge.net for charge in e.charges), ZERO)
-    return f", {net} € to bill" if net > 0 else f", {-net} € to credit" if net else ""
+    return f", {net!s} € to bill" if net > 0 else f", {-net} € to credit" if net else ""
 
 
 def _fees(fees: Iterable[ev.FeeChange]) -> str:
@@ -155,8 +167,8 @@ def _assessed(e: ev.IndemnityAssessed) -> str:
 
 
 def _billed(e: ev.InstalmentBilled) -> str:
-    period = f" for {e.period}" if e.period else ""
     # The event there are most of; `!s`, as formatting a Decimal takes three times as long.
+    period = f" for {e.period!s}" if e.period else ""
     told = (
         f"invoice {e.invoice}{period}: {e.net!s} € net" if e.invoice else f"nothing to pay{period}"
     )

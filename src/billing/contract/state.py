@@ -392,7 +392,7 @@ class Contract(Struct, frozen=True, array_like=True, kw_only=True, gc=False):
 
 
 def _signed(_: Contract | None, event: ev.ContractSigned) -> Contract:
-    terms = _clauses(event)
+    terms = clauses_of(event)
     revision = terms.revision
     term = event.term or first_term(terms.renewal, event.starts_on)
     return Contract(
@@ -429,15 +429,15 @@ def _signed(_: Contract | None, event: ev.ContractSigned) -> Contract:
     )
 
 
-def _clauses(event: ev.ContractSigned) -> Terms:
+def clauses_of(event: ev.ContractSigned) -> Terms:
     """The clauses, made known by their name; read once when many contracts have the same."""
     written: Any = event.terms
     if isinstance(written, Raw):
         body = bytes(written)
         if _WRITTEN.get(event.terms_id) == body:
             return _TERMS[event.terms_id]
-        _WRITTEN[event.terms_id] = body
         written = _decode_terms(body)
+        _WRITTEN[event.terms_id] = body
     intern_terms(event.terms_id, written)
     agreed: Terms = written
     return agreed
@@ -852,6 +852,7 @@ READS[ev.InstalmentBilled] = _read_of(
 )
 _signature = {field.name for field in structs.fields(ev.ContractSigned)}
 READS[ev.ContractSigned] = _read_of(ev.ContractSigned, " ".join(_signature), terms=Raw)
+_FOLDS.update({read: fold for fold, read in READS.values()})
 
 
 def apply(contract: Contract | None, event: Event) -> Contract:

@@ -25,6 +25,7 @@ from sqlalchemy import URL, Connection, create_engine
 from billing.identity import UNKNOWN, new, set_int, set_safe, stream_id
 from billing.store.errors import Conflict, StoreBusy, StoreError
 from billing.store.schema import (
+    Logged,
     StateRow,
     Stream,
     names,
@@ -131,6 +132,20 @@ class PostgreSQL:
             (start, stop, *([list(topics)] if topics else [])),
         )
         return _events(data)
+
+    def log_rows(
+        self, connection: Connection, start: int, stop: int, topics: Sequence[str]
+    ) -> list[Logged]:
+        # The driver's own rows, and quicker than COPY as they are text: nothing is hexadecimal.
+        cursor = _cursor(connection)
+        cursor.execute(
+            "SELECT position, originator_id::text, originator_version, topic,"
+            " convert_from(state, 'UTF8') FROM events"
+            " WHERE position BETWEEN %s AND %s AND topic = ANY(%s) ORDER BY position",
+            (start, stop, list(topics)),
+        )
+        found: list[Logged] = cursor.fetchall()
+        return found
 
     def stream_page(
         self, connection: Connection, first: UUID, last: UUID, topics: Sequence[str]

@@ -66,6 +66,14 @@ class Stream(NamedTuple):
     told: bytes
 
 
+Logged = tuple[int, Any, int, str, Any]
+"""An event of the log, as the driver has it: position, stream, version, topic, body.
+
+The stream is in the form its tables take (the text of a `uuid` on PostgreSQL, 16 bytes on SQLite),
+the body is JSON in text or in bytes.
+"""
+
+
 class StreamId(TypeDecorator[UUID]):
     """A stream's id: `uuid` on PostgreSQL, a blob of 16 bytes on SQLite."""
 

@@ -24,6 +24,7 @@ from billing.identity import stream_id
 from billing.store.errors import Conflict, StoreBusy, StoreError
 from billing.store.schema import (
     STATE,
+    Logged,
     StateRow,
     Stream,
     states,
@@ -95,8 +96,18 @@ class SQLite:
     def log_page(
         self, connection: Connection, start: int, stop: int, topics: Sequence[str]
     ) -> Iterator[tuple[int, StoredEvent]]:
+        return (
+            (position, stored_event(stream_id(id), version, topic, state))
+            for position, id, version, topic, state in self.log_rows(
+                connection, start, stop, topics
+            )
+        )
+
+    def log_rows(
+        self, connection: Connection, start: int, stop: int, topics: Sequence[str]
+    ) -> list[Logged]:
         wanted = f" AND topic IN ({_marks(topics)})" if topics else ""
-        found = (
+        return (
             _driver(connection)
             .execute(
                 "SELECT position, originator_id, originator_version, topic, state FROM events"
@@ -104,10 +115,6 @@ class SQLite:
                 (start, stop, *topics),
             )
             .fetchall()
-        )
-        return (
-            (position, stored_event(stream_id(id), version, topic, state))
-            for position, id, version, topic, state in found
         )
 
     def stream_page(

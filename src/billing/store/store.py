@@ -17,7 +17,7 @@ from datetime import date
 from itertools import chain, islice, product
 from operator import attrgetter
 from threading import Event, RLock
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent, Tracking
@@ -40,6 +40,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from billing.store.errors import Conflict, StoreBusy, StoreError, StoreOutdated
 from billing.store.schema import (
     SCHEMA,
+    Logged,
     StateRow,
     Stream,
     events,
@@ -54,6 +55,9 @@ PAGE = 10_000  # Events held in memory while the log is read.
 STREAMS = 500  # Streams asked for at once.
 NAMES = 1_000  # States asked for at once.
 FOLLOWED = ("receivables",)  # What is tracked and kept in the states, a cache like them.
+
+T = TypeVar("T")
+P = TypeVar("P")
 
 _by_name = attrgetter("name")
 _by_day = attrgetter("next_due", "rank", "name")
@@ -78,6 +82,9 @@ class Database(Protocol):
     def log_page(
         self, connection: Connection, start: int, stop: int, topics: Sequence[str]
     ) -> Iterator[tuple[int, StoredEvent]]: ...
+    def log_rows(
+        self, connection: Connection, start: int, stop: int, topics: Sequence[str]
+    ) -> list[Logged]: ...
     def stream_page(
         self, connection: Connection, first: UUID, last: UUID, topics: Sequence[str]
     ) -> list[Stream]: ...
@@ -159,8 +166,7 @@ class Reading:
     def read_by_stream(self, topics: Sequence[str]) -> Iterator[Stream]:
         """All streams with events of these topics, by id.
 
-        What folds a stream at a time keeps one state in memory, however long the log. Where
-        another process does the reading, the next page is read while this one is folded.
+        What folds a stream at a time keeps one state in memory, however long the log.
         """
 
         # Ids are digests, spread evenly: so many equal slices of them hold a page each.
@@ -172,17 +178,35 @@ class Reading:
             with self._connection() as connection:
                 return self._database.stream_page(connection, first, last, topics)
 
+        yield from chain.from_iterable(self._ahead(page, bounds, lasts))
+
+    def log_pages(self, stop: int, topics: Sequence[str], size: int) -> Iterator[list[Logged]]:
+        """The events of these topics up to a position, in the pages of `size` positions they are
+        in: for those who make a row of each, quicker than `read_log`."""
+
+        def page(first: int, last: int) -> list[Logged]:
+            with self._connection() as connection:
+                return self._database.log_rows(connection, first, last, topics)
+
+        firsts = range(1, stop + 1, size)
+        yield from self._ahead(page, firsts, [min(first + size - 1, stop) for first in firsts])
+
+    def _ahead(
+        self, page: Callable[[T, T], list[P]], firsts: Iterable[T], lasts: Iterable[T]
+    ) -> Iterator[list[P]]:
+        """Pages one after another; where another process does the reading, the next is read while
+        the caller is at this one."""
         if self._database.one_writer:
-            yield from chain.from_iterable(map(page, bounds, lasts))
+            yield from map(page, firsts, lasts)
             return
         with ThreadPoolExecutor(1, "reader") as reader:
-            ahead: deque[Future[list[Stream]]] = deque()
-            for first, last in zip(bounds, lasts, strict=True):
+            ahead: deque[Future[list[P]]] = deque()
+            for first, last in zip(firsts, lasts, strict=True):
                 ahead.append(reader.submit(page, first, last))
                 if len(ahead) > 2:
-                    yield from ahead.popleft().result()
+                    yield ahead.popleft().result()
             for future in ahead:
-                yield from future.result()
+                yield future.result()
 
     def read_stream(
         self,
