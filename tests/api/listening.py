@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from threading import Event
 from typing import Any, NamedTuple
@@ -14,11 +13,7 @@ import httpx
 import msgspec
 import structlog
 
-# Imported once: a process then starts in an instant, with no thread and no connection of ours.
-_processes = get_context("forkserver")
-_processes.set_forkserver_preload(
-    ["projections.api.app", "projections.api.commands_http", "projections.api.server"]
-)
+from tests.another import PROCESSES
 
 PLAIN: dict[str, Any] = {"trust_env": False, "verify": False}
 """For requests to this machine: no proxy is asked for, and no certificates are read (30 ms)."""
@@ -26,7 +21,7 @@ PLAIN: dict[str, Any] = {"trust_env": False, "verify": False}
 
 def elsewhere(act: Callable[..., None], *given: Any) -> BaseProcess:
     """Does something in a process of its own."""
-    process = _processes.Process(target=act, args=given)
+    process = PROCESSES.Process(target=act, args=given)
     process.start()
     return process
 

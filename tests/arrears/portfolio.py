@@ -6,7 +6,6 @@ a transaction, and sleeps a little before each commit.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from contextlib import AbstractContextManager
 from datetime import date
@@ -38,7 +37,7 @@ def on_the_day(url: str) -> Billing:
     return opened(url, CHASED)
 
 
-def chasing(url: str, chunk: int, pause: float) -> AbstractContextManager[subprocess.Popen[bytes]]:
+def chasing(url: str, chunk: int, pause: float) -> AbstractContextManager[another.Started]:
     """The pass made by another process, killed at the end of the block if it still lives."""
     return another.running("tests.arrears.portfolio", url, chunk, pause)
 

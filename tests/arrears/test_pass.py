@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal as D
@@ -83,8 +82,7 @@ def test_a_pass_killed_in_the_middle_is_given_again_and_leaves_what_one_would_ha
     with portfolio.on_the_day(url) as app, portfolio.on_the_day(undisturbed) as other:
         with portfolio.chasing(url, chunk=5, pause=0.05) as process:
             portfolio.until_some_are_charged(app, CONTRACTS)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.kill()
         chase(app, CHASED, chunk=5)
         chase(other, CHASED, chunk=5)
         assert whole(app) == whole(other)
@@ -99,9 +97,9 @@ def test_two_passes_at_once_leave_one_set(url):
     ):
         made = 0
         for process in (first, second):
-            said, _ = process.communicate(timeout=120)
-            assert process.returncode == 0, said.decode()
-            made += int(said)
+            ended = process.ended()
+            assert ended.returncode == 0, ended.said
+            made += int(ended.said)
         assert made == CONTRACTS
         whole(app)
 

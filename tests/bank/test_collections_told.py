@@ -440,10 +440,10 @@ def test_an_import_killed_before_any_commit_is_given_again_and_doubles_nothing(d
     text = statement(*lines, debit("120.00", "F00000"), Ntry("7.00", reference="X"))
     path = written(tmp_path, text, "killed.xml")
     dead = importing(url, path, LATER, die)
-    assert dead.returncode == -signal.SIGKILL, dead.stderr
+    assert dead.returncode == -signal.SIGKILL, dead.said
     assert history(url, "bank_file.imported") == []
     again = importing(url, path, LATER)
-    assert again.returncode == 0, again.stderr
+    assert again.returncode == 0, again.said
     assert len(history(url, SETTLED)) == 7
     assert len(history(url, RETURNED)) == 1
     assert len(history(url, "bank_entry.unmatched")) == 1

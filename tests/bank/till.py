@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from datetime import date
 from decimal import Decimal as D
@@ -73,7 +72,7 @@ def length(url: str) -> int:
         return app.store.log_position()
 
 
-def importing(url: str, path: Path, on: str, die: int = 0) -> subprocess.CompletedProcess[str]:
+def importing(url: str, path: Path, on: str, die: int = 0) -> another.Ended:
     """An import by another process, killed before the commit of that rank if one is said."""
     return another.done("tests.bank.till", url, path, on, die)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
@@ -181,7 +180,7 @@ BOOK = _book()
 # Another process
 
 
-def collecting(url: str, out: Path, on: str, where: str = "") -> subprocess.CompletedProcess[str]:
+def collecting(url: str, out: Path, on: str, where: str = "") -> another.Ended:
     """A collection by another process, killed at that point if one is said."""
     return another.done("tests.collections.house", url, out, on, where)
 

@@ -59,7 +59,7 @@ def test_a_collection_killed_anywhere_is_given_again_and_asks_for_each_debit_onc
     out = tmp_path / "out"
     ready(url, house.plain(DEBITS))
     killed = house.collecting(url, out, ON, where)
-    assert killed.returncode == -9, killed.stderr
+    assert killed.returncode == -9, killed.said
     with opened(url, ON) as app:
         recorded = [event for _, event in app.recorded(topics=[CollectionFileSubmitted.TOPIC])]
         assert bool(recorded) == is_recorded
@@ -89,10 +89,10 @@ def test_a_file_whose_pending_bytes_are_lost_too_is_written_again_from_its_event
 
 def test_two_collections_at_once_never_ask_for_the_same_debit_twice(url, tmp_path):
     ready(url, house.plain(DEBITS))
-    processes = [another.started("tests.collections.house", url, tmp_path, ON) for _ in range(3)]
+    processes = [another.Started("tests.collections.house", url, tmp_path, ON) for _ in range(3)]
     for process in processes:
-        said, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, said.decode()
+        ended = process.ended()
+        assert ended.returncode == 0, ended.said
     with opened(url, ON) as app:
         whole(app, tmp_path)
         assert not list(tmp_path.glob(".*.pending"))

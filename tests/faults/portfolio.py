@@ -6,7 +6,6 @@ transaction, and sleeps a little before each commit so that it can be killed in 
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
@@ -56,7 +55,7 @@ def signed(url: str, contracts: int) -> None:
             app.save(*events)
 
 
-def running(url: str, chunk: int, pause: float) -> AbstractContextManager[subprocess.Popen[bytes]]:
+def running(url: str, chunk: int, pause: float) -> AbstractContextManager[another.Started]:
     """The month run by another process, killed at the end of the block if it still lives."""
     return another.running("tests.faults.portfolio", url, chunk, pause)
 

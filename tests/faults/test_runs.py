@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections import Counter
@@ -50,8 +49,7 @@ def test_a_run_killed_in_the_middle_is_run_again_and_bills_each_contract_once(ur
     with portfolio.opened(url) as app:
         with portfolio.running(url, chunk=20, pause=0.05) as process:
             before = portfolio.until_some_are_billed(app, CONTRACTS)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.kill()
         assert closings(app) == []
         report = runs.run(app, JANUARY, FEBRUARY, RUN, chunk=20)
         assert report.resumed
@@ -68,8 +66,7 @@ def test_a_killed_run_leaves_the_events_an_undisturbed_one_would_have_left(url, 
     with portfolio.opened(url) as app, portfolio.opened(undisturbed) as other:
         with portfolio.running(url, chunk=20, pause=0.05) as process:
             portfolio.until_some_are_billed(app, CONTRACTS)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.kill()
         killed = runs.run(app, JANUARY, FEBRUARY, RUN, chunk=20)
         smooth = runs.run(other, JANUARY, FEBRUARY, RUN, chunk=20)
         # All but who billed first, which is the clock of the run: the same on both sides here.
@@ -85,8 +82,8 @@ def test_two_runs_of_a_month_at_once_leave_one_set_of_invoices(url):
         portfolio.running(url, chunk=11, pause=0.02) as second,
     ):
         for process in (first, second):
-            said, _ = process.communicate(timeout=120)
-            assert process.returncode == 0, said.decode()
+            ended = process.ended()
+            assert ended.returncode == 0, ended.said
         whole(app)
         (closed,) = closings(app)
         assert (closed.invoices, closed.net) == (CONTRACTS, NET)
@@ -101,8 +98,8 @@ def test_a_command_in_the_middle_of_a_run_is_neither_lost_nor_billed_twice(url):
             portfolio.until_some_are_billed(app, CONTRACTS)
             item = Item(code="B", label="Écran", unit_price=D("5.00"))
             app.change(number, lambda c: cover.add_equipment(c, item, JANUARY))
-            said, _ = process.communicate(timeout=120)
-            assert process.returncode == 0, said.decode()
+            ended = process.ended()
+            assert ended.returncode == 0, ended.said
         whole(app)
         runs.run(app, JANUARY, FEBRUARY, RUN)
         codes = [
@@ -165,7 +162,6 @@ def test_an_unfinished_run_is_finished_before_another_of_its_name_with_other_day
         with portfolio.running(url, chunk=20, pause=0.05) as process:
             portfolio.until_some_are_billed(app, CONTRACTS)
             process.kill()
-            process.wait()
         with pytest.raises(Refused, match="not finished"):
             runs.run(app, JANUARY, date(2026, 1, 15), RUN)
 
@@ -207,8 +203,8 @@ def test_a_reader_that_tails_the_log_while_two_runs_write_misses_no_event(url):
             portfolio.running(url, chunk=7, pause=0.01) as first,
             portfolio.running(url, chunk=11, pause=0.01) as second,
         ):
-            first.wait(120)
-            second.wait(120)
+            first.ended()
+            second.ended()
         done.set()
         reader.join(60)
         assert seen == list(range(1, app.store.log_position() + 1))

@@ -12,16 +12,13 @@ def test_an_invoice_is_paid_once_by_two_who_pay_at_once(url, tmp_path):
         for rank in range(COUNT):
             office.invoice(f"F-{rank}", "100.00")
     go = tmp_path / "go"
-    processes = [
-        another.started("tests.money.payer", url, name, COUNT, go, stderr=None, text=True)
-        for name in ("A", "B")
-    ]
+    processes = [another.Started("tests.money.payer", url, name, COUNT, go) for name in "AB"]
     for process in processes:
-        assert process.stdout.readline() == "ready\n"
+        assert process.said.readline() == "ready\n"
     go.touch()
-    done = [int(process.communicate(timeout=60)[0]) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
-    assert sum(done) == COUNT
+    ends = [process.ended() for process in processes]
+    assert [end.returncode for end in ends] == [0, 0], ends
+    assert sum(int(end.said) for end in ends) == COUNT
     with Office(url) as office:
         assert list(office.book.open()) == []
         payments = list(office.book.payments(left_only=False))

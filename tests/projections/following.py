@@ -6,14 +6,12 @@ middle: a pause before each commit.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 from uuid import UUID
@@ -29,8 +27,8 @@ from projections.database import made
 from projections.runner import Runner
 from projections.tables import key, stream
 from projections.view import StreamView, Told
+from tests.another import Started, running
 
-ROOT = Path(__file__).parents[2]
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
 
@@ -108,16 +106,9 @@ def slowly(url: str, what: str) -> None:
     app.close()
 
 
-@contextmanager
-def another(url: str, what: str) -> Iterator[subprocess.Popen[bytes]]:
+def another(url: str, what: str) -> AbstractContextManager[Started]:
     """Another process that does so; killed at the end of the block."""
-    command = [sys.executable, "-m", "tests.projections.following", url, what]
-    process = subprocess.Popen(command, cwd=ROOT)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    return running("tests.projections.following", url, what)
 
 
 if __name__ == "__main__":

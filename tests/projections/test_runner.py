@@ -257,7 +257,7 @@ def test_a_follower_that_is_killed_is_followed_by_another_with_nothing_lost_or_d
     app.write(told)
     with another(url, "follow") as process:
         until(lambda: (app.store.tracked(tracked_as("invoices")) or 0) > 200)
-        assert process.poll() is None
+        assert process.alive
     killed_at = app.store.tracked(tracked_as("invoices")) or 0
     assert 200 < killed_at < len(told)
     one = Runner(app, FEW)
@@ -284,7 +284,7 @@ def test_a_rebuild_that_is_killed_leaves_what_was_read_and_is_begun_again(
 
     with another(url, "rebuild") as process:
         until(begun)
-        assert process.poll() is None
+        assert process.alive
     assert rows(app, invoice, "number", "supplier", "body") == before
     one.catch_up()
     assert one.rebuild("invoices") > 0
