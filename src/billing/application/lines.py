@@ -21,6 +21,7 @@ from billing.clauses.revision import Coefficient
 from billing.events import TOPICS, Event
 from billing.events import contract as ev
 from billing.events import invoice as iv
+from billing.events.base import part
 from billing.record import UnknownEvent, as_bytes, from_stored, reader
 
 Line = tuple[date, datetime, str, str]
@@ -65,13 +66,10 @@ def _decoder(kind: type[Event]) -> Callable[[Any], Any]:
 
 
 def _part(kind: Any, names: str) -> Any:
-    """A struct of some fields of another; of what they hold, too, only what is told."""
-    fields: list[Any] = []
-    for field in structs.fields(kind):
-        if field.name in names.split():
-            default = () if field.default is msgspec.NODEFAULT else (field.default,)
-            fields.append((field.name, _PARTS.get(field.type, field.type), *default))
-    return msgspec.defstruct(kind.__name__, fields, frozen=True, kw_only=True, gc=False)
+    """Some fields of a struct; of what they hold, too, only what is told."""
+    fields = structs.fields(kind)
+    types = {field.name: _PARTS[field.type] for field in fields if field.type in _PARTS}
+    return part(kind, names.split(), types)
 
 
 _PARTS: Final[dict[Any, Any]] = {}

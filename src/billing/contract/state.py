@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from msgspec import NODEFAULT, Raw, Struct, defstruct, structs
+from msgspec import Raw, Struct, structs
 from msgspec.structs import replace
 
 from billing.clauses import Terms
@@ -23,7 +23,7 @@ from billing.clauses.revision import first_revision, next_revision, ratio_of
 from billing.clauses.schedule import BillingPeriod, billed_on, billing_period
 from billing.dates import DAY, NEVER, Period, months_between
 from billing.events import contract as ev
-from billing.events.base import Event
+from billing.events.base import Event, part
 from billing.money import ZERO
 from indices import Link, Reading
 
@@ -822,13 +822,7 @@ _FOLDS: dict[type[Event], Callable[[Any, Any], Contract]] = {
 def _read_of(event: type[Event], names: str, **types: Any) -> tuple[Callable[..., Any], type]:
     """The fold of an event, and a struct of no more of its fields than the fold looks at."""
     wanted = {"originator_version", "charges", *names.split()}
-    fields: list[Any] = []
-    for field in structs.fields(event):
-        if field.name in wanted:
-            kind = types.get(field.name, field.type)
-            default = () if field.default is NODEFAULT else (field.default,)
-            fields.append((field.name, kind, *default))
-    return _FOLDS[event], defstruct(event.__name__, fields, frozen=True, kw_only=True, gc=False)
+    return _FOLDS[event], part(event, wanted, types)
 
 
 # Most of what an event holds is evidence, and no part of the state: to fold a log its dates and
